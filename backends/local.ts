@@ -1,0 +1,86 @@
+/**
+ * The backend that runs a graph serially, in this process.
+ *
+ * @module
+ */
+
+import { fillArguments } from "../core/arguments.ts";
+import { Backend, type BackendOptions } from "../core/backend.ts";
+import type { Graph } from "../core/graph.ts";
+import { type Initializations, nodeInfo } from "../core/initializers.ts";
+import { invoke, PhaseFailure, runInitialized } from "../core/node_host.ts";
+import type { Executor } from "../core/scheduler.ts";
+import type { Targets } from "../core/types.ts";
+
+export type { BackendOptions, RunOptions } from "../core/backend.ts";
+
+/**
+ * Runs one node after the other, in this process: the backend for trying things out, for tests and for small graphs.
+ *
+ * A synchronous node runs without a promise or a microtask, so its time limit is checked when it returns; an asynchronous
+ * one is awaited, and abandoned when its time is up. The resources of `setRemoteArgs` do not matter here: each node has the
+ * whole machine.
+ *
+ * @example
+ * ```ts
+ * import { LocalWorkflow, workflow } from "functionfuse";
+ * import assert from "node:assert/strict";
+ *
+ * const square = workflow(function square(x: number) {
+ *   return x * x;
+ * });
+ * const wf = new LocalWorkflow([square(2), square(3)], { workflowName: "squares" });
+ * assert.deepEqual(await wf.run(), [4, 9]);
+ * ```
+ */
+export class LocalWorkflow<const T extends Targets> extends Backend<T> {
+  /**
+   * Takes the graph of one target or of a list of them.
+   *
+   * @throws {GraphError} If there is no target, a target is no node, or two nodes have one name.
+   * @throws {TypeError} If an option has a wrong value.
+   */
+  constructor(targets: T, options: BackendOptions) {
+    super(targets, options, console.warn);
+  }
+
+  /** @ignore How this backend carries out a node. */
+  protected override createExecutor(graph: Graph, initializations: Initializations): Executor {
+    return { slots: 1, execute: (i, values) => runInPlace(graph, initializations, i, values) };
+  }
+}
+
+function runInPlace(
+  graph: Graph,
+  initializations: Initializations,
+  i: number,
+  values: readonly unknown[],
+): unknown {
+  const { definition, args: captured } = graph.nodes[i];
+  const args = fillFrom(graph, i, captured, values);
+  const instance = graph.instances[i];
+  const receiver = instance < 0 ? undefined : values[instance];
+  const replacement = graph.settings.size > 0 ? graph.settings.get(i)?.replacement : undefined;
+  const initialization = initializations.size > 0 ? initializations.get(i) : undefined;
+  if (!initialization) return invoke(definition, replacement, receiver, args);
+  return runInitialized(
+    nodeInfo(graph, i),
+    initialization,
+    () => invoke(definition, replacement, receiver, args),
+  );
+}
+
+function fillFrom(
+  graph: Graph,
+  i: number,
+  captured: readonly unknown[],
+  values: readonly unknown[],
+): readonly unknown[] {
+  let at = graph.inputOffsets[i];
+  if (at === graph.inputOffsets[i + 1]) return captured;
+  try {
+    return fillArguments(captured, () => values[graph.inputs[at++]]);
+  } catch (error) {
+    throw new PhaseFailure("arguments", error);
+  }
+}

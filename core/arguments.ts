@@ -1,0 +1,160 @@
+/** Arguments with nodes in them: captured when a node is made, filled in when it runs. */
+
+import { ItemRecord, KIND, type NodeRecord, RECORD, recordOf, type ReferenceKind } from "./node.ts";
+
+/** An array or plain object literal with nodes somewhere inside: its own copy, records in the nodes' places. */
+class Template {
+  declare readonly [KIND]: "template";
+
+  constructor(readonly container: Container) {}
+}
+Object.defineProperty(Template.prototype, KIND, { value: "template" });
+
+type Reference = NodeRecord | ItemRecord;
+type Container = unknown[] | Record<string, unknown>;
+
+/** Changes a call's arguments in place into captured ones, and tells `read` of every node they refer to. */
+export function captureArguments(args: unknown[], read: (node: NodeRecord) => void): unknown[] {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (arg === null || typeof arg !== "object") continue;
+    const record = recordOf(arg);
+    if (record) args[i] = checkReadable(record);
+    else if (isContainer(arg) && holdsReference(arg)) {
+      args[i] = new Template(copyContainer(arg, (leaf) => {
+        const record = recordOf(leaf);
+        return record ? checkReadable(record) : leaf;
+      }));
+    }
+  }
+  forEachReference(args, (reference) => read(nodeOf(reference)));
+  return args;
+}
+
+/** Calls `visit` for every reference, in the order in which `fillArguments` takes them. */
+export function forEachReference(
+  args: readonly unknown[],
+  visit: (reference: Reference) => void,
+): void {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (isReference(arg)) visit(arg);
+    else if (isTemplate(arg)) {
+      copyContainer(arg.container, (leaf) => {
+        if (isReference(leaf)) visit(leaf);
+        return leaf;
+      });
+    }
+  }
+}
+
+/**
+ * The arguments with values in the references' places.
+ *
+ * @param next Gives the value of the next reference's node.
+ */
+export function fillArguments(args: readonly unknown[], next: () => unknown): unknown[] {
+  const filled = new Array<unknown>(args.length);
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    filled[i] = isReference(arg)
+      ? pick(arg, next())
+      : isTemplate(arg)
+      ? copyContainer(arg.container, (leaf) => isReference(leaf) ? pick(leaf, next()) : leaf)
+      : arg;
+  }
+  return filled;
+}
+
+/** The part of a node's value that a reference means: JavaScript's own rules, `undefined` for what is not there. */
+export function pick(reference: Reference, value: unknown): unknown {
+  if (reference[KIND] === "node") return value;
+  const { path, node } = reference;
+  let part = value;
+  for (let depth = 0; depth < path.length; depth++) {
+    if (part === null || part === undefined) {
+      const holder = depth === 0 ? node : new ItemRecord(node, path.slice(0, depth));
+      throw new TypeError(
+        `Cannot read item ${JSON.stringify(path[depth])} of "${holder.name}", which gave ${part}.`,
+      );
+    }
+    part = (part as Record<string, unknown>)[path[depth]];
+  }
+  return part;
+}
+
+/** The node that a reference reads. */
+export function nodeOf(reference: Reference): NodeRecord {
+  return reference[KIND] === "node" ? reference : reference.node;
+}
+
+function checkReadable(record: Reference): Reference {
+  if (nodeOf(record).definition.kind === "constructor") {
+    throw new TypeError(
+      `Cannot pass the instance "${record.name}" to a node, as an instance stays where it lives: ` +
+        `pass what one of its methods returns.`,
+    );
+  }
+  return record;
+}
+
+function isReference(value: unknown): value is Reference {
+  const kind = kindOf(value);
+  return kind === "node" || kind === "item";
+}
+
+function isTemplate(value: unknown): value is Template {
+  return kindOf(value) === "template";
+}
+
+function kindOf(value: unknown): ReferenceKind | undefined {
+  return typeof value === "object" && value !== null
+    ? (value as { [KIND]?: ReferenceKind })[KIND]
+    : undefined;
+}
+
+function isContainer(value: object): value is Container {
+  if (Array.isArray(value)) return true;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Whether a node is anywhere inside; by a list of its own, as users' data may be nested deeper than the stack. */
+function holdsReference(root: Container): boolean {
+  const seen = new Set<object>([root]);
+  const open: Container[] = [root];
+  for (let container = open.pop(); container; container = open.pop()) {
+    for (const value of Array.isArray(container) ? container : Object.values(container)) {
+      if (value === null || typeof value !== "object" || seen.has(value)) continue;
+      if (RECORD in value) return true;
+      if (!isContainer(value)) continue;
+      seen.add(value);
+      open.push(value);
+    }
+  }
+  return false;
+}
+
+/** Copies containers to any depth, shared and cyclic ones once, with `leaf` of everything else. */
+function copyContainer(container: Container, leaf: (value: unknown) => unknown): Container {
+  const copies = new Map<object, Container>();
+  const copy = (from: Container): Container => {
+    const to: Container = Array.isArray(from)
+      ? new Array(from.length)
+      : Object.create(Object.getPrototypeOf(from));
+    copies.set(from, to);
+    for (const key of Object.keys(from) as (keyof Container)[]) {
+      const value: unknown = from[key];
+      const isInner = typeof value === "object" && value !== null && !(RECORD in value) &&
+        isContainer(value);
+      Object.defineProperty(to, key, {
+        value: isInner ? copies.get(value) ?? copy(value) : leaf(value),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    }
+    return to;
+  };
+  return copy(container);
+}

@@ -1,0 +1,180 @@
+/** What all backends have in common: the graph of their targets, what was set for it, and the way a run goes. */
+
+import { pick } from "./arguments.ts";
+import { buildGraph, type Graph } from "./graph.ts";
+import { type Initializations, initializeOnHost } from "./initializers.ts";
+import type { Pattern } from "./names.ts";
+import { LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
+import { checkPlugin, type Plugin } from "./plugin.ts";
+import { findNumbers, Query } from "./query.ts";
+import { type Executor, Run } from "./scheduler.ts";
+import type { Storage } from "./storage.ts";
+import type { Results, Targets } from "./types.ts";
+import { Watchers } from "./watchers.ts";
+
+/** What every backend takes. */
+export interface BackendOptions {
+  /** The name under which results are stored. */
+  workflowName: string;
+  /** Where results are kept and read from. Default: nowhere. */
+  storage?: Storage;
+  /** Plugins and observers of all nodes. Default: none. */
+  plugins?: readonly Plugin[];
+  /** When a stored result is used: `"name"`, whenever there is one of the node's name. Default: `"name"`. */
+  reuse?: "name";
+  /**
+   * Which nodes run: `"reachable"`, all that hang off the targets' roots, or `"needed"`, only what the targets need.
+   * Default: `"reachable"`.
+   */
+  scope?: Scope;
+  /** Takes warnings, a line or more each. Default: `console.warn`. */
+  onWarning?: Warn;
+}
+
+/** Takes a warning for the user. */
+export type Warn = (message: string) => void;
+
+/** What `run` takes. */
+export interface RunOptions {
+  /** Ends the run when it aborts: `run` rejects with its reason at once. */
+  signal?: AbortSignal;
+}
+
+/** The base of all backends. */
+export abstract class Backend<const T extends Targets> {
+  /** The name under which results are stored. */
+  readonly workflowName: string;
+  readonly #graph: Graph;
+  readonly #scope: Scope;
+  readonly #warn: Warn;
+  #storage: Storage | undefined;
+
+  /**
+   * Takes the graph of one target or of a list of them; `warn` is where warnings go by default.
+   *
+   * @throws {GraphError} If there is no target, a target is no node, or two nodes have one name.
+   * @throws {TypeError} If an option has a wrong value.
+   */
+  constructor(targets: T, options: BackendOptions, warn: Warn) {
+    checkOptions(options);
+    this.workflowName = options.workflowName;
+    this.#scope = options.scope ?? "reachable";
+    this.#warn = options.onWarning ?? warn;
+    this.#storage = options.storage;
+    this.#graph = buildGraph(targets);
+    for (const plugin of options.plugins ?? []) {
+      checkPlugin(plugin);
+      this.#graph.plugins.push({ plugin, nodes: undefined });
+    }
+  }
+
+  /** Carries out the ready nodes of one run. */
+  protected abstract createExecutor(graph: Graph, initializations: Initializations): Executor;
+
+  /** Keeps results in a storage, and reads from it what is there. */
+  setStorage(storage: Storage | undefined): this {
+    this.#storage = storage;
+    return this;
+  }
+
+  /** The nodes whose whole names a pattern matches, to set something for them; without a pattern, all. */
+  query(pattern?: Pattern): Query {
+    return new Query(this.#graph, pattern);
+  }
+
+  /** The names of the nodes whose whole names a pattern matches, in the order in which they were made. */
+  findNodes(pattern?: Pattern): string[] {
+    return findNumbers(this.#graph, pattern).map((i) => this.#graph.nodes[i].name);
+  }
+
+  /** Sets a plugin for the nodes whose whole names a pattern matches. */
+  setPlugin(pattern: Pattern | undefined, plugin: Plugin): this {
+    this.query(pattern).setPlugin(plugin);
+    return this;
+  }
+
+  /**
+   * Runs the graph and gives the target's value, or a list of values for a list of targets.
+   *
+   * A backend can run any number of times, also at once; each run is a new one.
+   *
+   * @throws {NodeError} If a node fails.
+   * @throws {StorageError} If the storage fails; what was saved stays good.
+   * @throws The signal's reason, if it aborts.
+   */
+  async run(options: RunOptions = {}): Promise<Results<T>> {
+    const started = performance.now();
+    const watchers = new Watchers(this.#graph, this.#warn);
+    let error: unknown;
+    try {
+      const values = await this.#passes(watchers, options.signal);
+      const results = this.#graph.targets.map((target, at) => pick(target, values[at]));
+      return (this.#graph.isList ? results : results[0]) as Results<T>;
+    } catch (caught) {
+      error = caught;
+      throw caught;
+    } finally {
+      watchers.runEnd({ durationMs: performance.now() - started, error });
+    }
+  }
+
+  /** Usually one pass; another one after stored values turned out to be bad. */
+  async #passes(watchers: Watchers, signal: AbortSignal | undefined): Promise<unknown[]> {
+    signal?.throwIfAborted();
+    const graph = this.#graph;
+    const storage = this.#storage;
+    const workflowName = this.workflowName;
+    const stored = new Set<string>();
+    if (storage) {
+      await storage.newWorkflow(workflowName);
+      for (const task of await storage.listTasks(workflowName)) stored.add(task);
+    }
+    const isStored = (i: number) =>
+      stored.size > 0 && graph.settings.get(i)?.isStored !== false &&
+      stored.has(graph.nodes[i].name);
+
+    const initializations = initializeOnHost(graph);
+    let have: ReadonlyMap<number, unknown> = new Map();
+    for (;;) {
+      const known = have;
+      const available = storage && { isStored, has: (i: number) => known.has(i) };
+      const actions = planRun(graph, available, this.#scope);
+      if (watchers.isAny) watchers.runStart({ workflowName, ...countActions(actions) });
+      const executor = this.createExecutor(graph, initializations);
+      const setup = { graph, actions, have, executor, watchers, workflowName, storage, signal };
+      const outcome = await new Run(setup).start();
+      if (outcome.kind === "done") return outcome.values;
+      for (const i of outcome.nodes) stored.delete(graph.nodes[i].name);
+      have = outcome.have;
+    }
+  }
+}
+
+function countActions(actions: Uint8Array) {
+  const count = { toRun: 0, toRead: 0, notNeeded: 0 };
+  for (const action of actions) {
+    if (action === RUN) count.toRun++;
+    else if (action === READ) count.toRead++;
+    else if (action === LEAVE) count.notNeeded++;
+  }
+  return count;
+}
+
+function checkOptions(options: BackendOptions): void {
+  const name: unknown = options?.workflowName;
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError(
+      `Cannot make a backend as 'workflowName' must be a text of at least one character: current value is ${
+        typeof name === "string" ? "empty" : typeof name
+      }.`,
+    );
+  }
+  const known = { reuse: ["name"], scope: ["reachable", "needed"] } as const;
+  for (const [key, values] of Object.entries(known)) {
+    const value = options[key as keyof typeof known];
+    if (value === undefined || (values as readonly string[]).includes(value)) continue;
+    throw new TypeError(
+      `Cannot make a backend as '${key}' must be ${values.join(" or ")}: current value is ${value}.`,
+    );
+  }
+}

@@ -1,0 +1,49 @@
+/** What a directive made of the user's functions, classes and methods: one definition each, shared by all its nodes. */
+
+import type { CallSite } from "./place.ts";
+
+/** Any function or class of the user's. */
+// deno-lint-ignore no-explicit-any
+export type AnyFunction = (...args: any[]) => any;
+// deno-lint-ignore no-explicit-any
+export type AnyClass = new (...args: any[]) => any;
+
+/** One function, class or method that nodes are calls of. */
+export class Definition {
+  /** How many nodes were made of it: the next one's ordinal. */
+  made = 0;
+
+  constructor(
+    readonly kind: "function" | "constructor" | "method",
+    /** What default names begin with: `sum`, `Counter` or `Counter.add`. */
+    readonly name: string,
+    /** The function or class; for a method, the class. */
+    readonly target: AnyFunction | AnyClass,
+    readonly site: CallSite,
+    /** For a method, its key on the class. */
+    readonly method?: string,
+  ) {}
+}
+
+/** A class is what can't be called without `new`: alone of all functions its `prototype` is fixed. */
+export function isClass(target: AnyFunction | AnyClass): target is AnyClass {
+  return Object.getOwnPropertyDescriptor(target, "prototype")?.writable === false;
+}
+
+/** A generator's result can be read only once, so it can't be a node's. */
+export function isGenerator(target: AnyFunction | AnyClass): boolean {
+  const tag = (target as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
+  return tag === "GeneratorFunction" || tag === "AsyncGeneratorFunction";
+}
+
+/** The keys of all methods of a class, its own and the inherited ones. */
+export function methodNames(cls: AnyClass): Set<string> {
+  const names = new Set<string>();
+  for (let level = cls.prototype; level && level !== Object.prototype;) {
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (key !== "constructor" && typeof property.value === "function") names.add(key);
+    }
+    level = Object.getPrototypeOf(level);
+  }
+  return names;
+}

@@ -1,0 +1,31 @@
+/** The plugins that prepare nodes' environments, with what the host prepared for each node. */
+
+import type { Graph } from "./graph.ts";
+import type { Initialization } from "./node_host.ts";
+import type { NodeInfo } from "./plugin.ts";
+
+/** What plugins and observers are told of a node. */
+export function nodeInfo(graph: Graph, i: number): NodeInfo {
+  const { name, definition } = graph.nodes[i];
+  return { name, definition: definition.name };
+}
+
+/** Of each node, what to call before it runs, in the order in which the plugins were set. */
+export type Initializations = ReadonlyMap<number, readonly Initialization[]>;
+
+/** Calls `localInitialize` of every plugin for each of its nodes, in graph order. */
+export function initializeOnHost(graph: Graph): Initializations {
+  const all = new Map<number, Initialization[]>();
+  for (const { plugin: { hooks }, nodes } of graph.plugins) {
+    if (!hooks.localInitialize && !hooks.remoteInitialize) continue;
+    for (let i = 0; i < graph.nodes.length; i++) {
+      if (nodes && !nodes.has(i)) continue;
+      const data = hooks.localInitialize?.(nodeInfo(graph, i));
+      const initialization = { hooks, data };
+      const known = all.get(i);
+      if (known) known.push(initialization);
+      else all.set(i, [initialization]);
+    }
+  }
+  return all;
+}

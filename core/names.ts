@@ -1,0 +1,90 @@
+/** Names of nodes: patterns that find them, and the check that no two of a graph are alike. */
+
+import type { Definition } from "./definition.ts";
+import { GraphError } from "./errors.ts";
+import type { NodeRecord } from "./node.ts";
+import { showPlace } from "./place.ts";
+
+/** What finds nodes by name: a regular expression or its source, which must match the whole name. */
+export type Pattern = RegExp | string;
+
+/** A test for whole names. */
+export function compilePattern(pattern: Pattern | undefined): (name: string) => boolean {
+  if (pattern === undefined) return () => true;
+  const isExpression = pattern instanceof RegExp;
+  const source = isExpression ? pattern.source : pattern;
+  // Only flags that change what matches; the ends are marked so that the flag `m` does not move them.
+  const flags = isExpression ? pattern.flags.replace(/[dgy]/g, "") : "u";
+  const wrap = (flags: string) => new RegExp(`(?<![^])(?:${source})(?![^])`, flags);
+  try {
+    const whole = tryFlags(wrap, flags);
+    return (name) => whole.test(name);
+  } catch (error) {
+    throw new TypeError(
+      `Cannot find nodes by the pattern ${JSON.stringify(source)}: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Unicode mode, and where a pattern is legal only without it (`\-` outside a class, say), plain mode. */
+function tryFlags(wrap: (flags: string) => RegExp, flags: string): RegExp {
+  if (flags !== "u") return wrap(flags);
+  try {
+    return wrap("u");
+  } catch {
+    return wrap("");
+  }
+}
+
+/**
+ * Refuses nodes of one name.
+ *
+ * Default names of one definition differ by their ordinals, so only names that were given, and those of definitions that
+ * share a name, are looked at one by one: a graph of a million unnamed nodes is checked without making their names.
+ *
+ * @throws {GraphError} If two nodes have the same name, showing both places.
+ */
+export function checkNames(nodes: readonly NodeRecord[]): void {
+  const seen = new Map<string, NodeRecord>();
+  const see = (node: NodeRecord, name: string) => {
+    const other = seen.get(name);
+    if (other) throw duplicateName(name, other, node);
+    seen.set(name, node);
+  };
+
+  const definitions = new Map<string, Set<Definition>>();
+  let latest: Definition | undefined;
+  for (const node of nodes) {
+    if (node.definition !== latest) {
+      latest = node.definition;
+      const same = definitions.get(latest.name);
+      if (same) same.add(latest);
+      else definitions.set(latest.name, new Set([latest]));
+    }
+    if (node.givenName !== undefined) see(node, node.givenName);
+  }
+  const isTaken = (name: string) => {
+    const stem = /^(.*)_\d{4,}$/s.exec(name)?.[1];
+    return stem !== undefined && definitions.has(stem);
+  };
+  const givenLikeDefault = [...seen.keys()].some(isTaken);
+  for (const node of nodes) {
+    if (node.givenName !== undefined) continue;
+    if (givenLikeDefault || definitions.get(node.definition.name)!.size > 1) see(node, node.name);
+  }
+}
+
+function duplicateName(name: string, first: NodeRecord, second: NodeRecord): GraphError {
+  const describe = (node: NodeRecord) => {
+    const named = node.namedAt && `named at ${showPlace(node.namedAt)}, `;
+    return `a call of ${node.definition.name} (${named ?? ""}defined at ${
+      showPlace(node.definition.site)
+    })`;
+  };
+  return new GraphError(
+    `Two nodes are named ${JSON.stringify(name)}:\n  - ${describe(first)}\n  - ${
+      describe(second)
+    }\nGive one of them another name with setName.`,
+    { reason: "duplicate-name", nodes: [name] },
+  );
+}

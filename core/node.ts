@@ -1,0 +1,90 @@
+/** The records behind nodes and items: what a graph is made of. They are never changed by running it. */
+
+import type { Definition } from "./definition.ts";
+import type { CallSite } from "./place.ts";
+
+/** How the proxies that users hold give their record away, also to another copy of the library. */
+export const RECORD: unique symbol = Symbol.for("functionfuse.record") as never;
+
+/** What tells captured references from the user's own values. */
+export const KIND: unique symbol = Symbol("functionfuse.kind");
+
+/** What may stand in captured arguments for something that is not there yet. */
+export type ReferenceKind = "node" | "item" | "template";
+
+/** A key into a value. */
+export type ItemKey = string | number;
+
+let serial = 0;
+
+/** One call of a definition. */
+export class NodeRecord {
+  declare readonly [KIND]: "node";
+  /** Grows with every node made: parents have smaller ones than their children. */
+  readonly id: number = serial++;
+  /** The arguments, with references where nodes stood. */
+  args: readonly unknown[] = [];
+  /** The name given, if one was. */
+  givenName: string | undefined = undefined;
+  /** Where the name was given. */
+  namedAt: CallSite | undefined = undefined;
+  /** The nodes that read this one's value or must wait for it: none, one or a list. */
+  dependents: NodeRecord | NodeRecord[] | undefined = undefined;
+  /** How many nodes this one must wait for. */
+  parentCount = 0;
+  /** Of a method call: the constructor node. */
+  instance: NodeRecord | undefined = undefined;
+  /** Of a method call: the call (or the constructor) just before it. Of a constructor: its latest call. */
+  link: NodeRecord | undefined = undefined;
+
+  constructor(
+    readonly definition: Definition,
+    /** How many nodes of the definition came before. */
+    readonly ordinal: number,
+  ) {}
+
+  /** The name given or the default one, such as `sum_0000`. */
+  get name(): string {
+    return this.givenName ??
+      `${this.definition.name}_${String(this.ordinal).padStart(4, "0")}`;
+  }
+
+  /** Enters the node made last as one that waits for this; it counts once, however often it reads the value. */
+  addDependent(node: NodeRecord): void {
+    const known = this.dependents;
+    if (known === undefined) this.dependents = node;
+    else if (Array.isArray(known)) {
+      if (known[known.length - 1] === node) return;
+      known.push(node);
+    } else if (known === node) return;
+    else this.dependents = [known, node];
+    node.parentCount++;
+  }
+}
+
+/** A part of a node's value. */
+export class ItemRecord {
+  declare readonly [KIND]: "item";
+
+  constructor(readonly node: NodeRecord, readonly path: readonly ItemKey[]) {}
+
+  /** `train["loss"][0]`, for messages. */
+  get name(): string {
+    return this.node.name + this.path.map((key) => `[${JSON.stringify(key)}]`).join("");
+  }
+}
+
+// On the prototypes, so that a record costs no memory for it.
+Object.defineProperty(NodeRecord.prototype, KIND, { value: "node" });
+Object.defineProperty(ItemRecord.prototype, KIND, { value: "item" });
+
+/** The record behind a node or an item, or `undefined` for any other value. */
+export function recordOf(value: unknown): NodeRecord | ItemRecord | undefined {
+  if (value === null || typeof value !== "object") return undefined;
+  return (value as { [RECORD]?: NodeRecord | ItemRecord })[RECORD];
+}
+
+/** How many nodes this process has made: every node's `id` is below it. */
+export function nodeCount(): number {
+  return serial;
+}

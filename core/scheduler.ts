@@ -1,0 +1,358 @@
+/**
+ * Runs a graph: the one loop behind every backend.
+ *
+ * What is constant is the graph and the plan. What changes is all here: how many values a node still waits for, how many
+ * readers a value still has, which nodes are ready, and how many are in hand. A backend brings the executor that carries
+ * out one ready node; serial is an executor with one slot that runs it in place.
+ */
+
+import { isFuseError, NodeError, type NodePhase, type StorageError } from "./errors.ts";
+import type { Graph } from "./graph.ts";
+import { isHandle } from "./handles.ts";
+import type { NodeRecord } from "./node.ts";
+import { isPromiseLike, PhaseFailure } from "./node_host.ts";
+import { showPlace } from "./place.ts";
+import { HAVE, LEAVE, READ, RUN } from "./plan.ts";
+import { type Policy, retryDelay, timerDelay } from "./policy.ts";
+import type { Storage } from "./storage.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** Carries out ready nodes. */
+export interface Executor {
+  /** How many nodes may be in hand at once. */
+  readonly slots: number;
+  /** Gives the node's value or a promise of it; throws or rejects with what the node threw. */
+  execute(node: number, values: readonly unknown[]): unknown;
+}
+
+/** Everything that a run needs. */
+export interface RunSetup {
+  readonly graph: Graph;
+  /** What to do with each node: the plan. */
+  readonly actions: Uint8Array;
+  /** The values of the nodes that are there already. */
+  readonly have: ReadonlyMap<number, unknown>;
+  readonly executor: Executor;
+  readonly watchers: Watchers;
+  readonly workflowName: string;
+  readonly storage: Storage | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How a run ended: with its targets' values, or with the nodes whose stored value turned out to be bad. */
+export type RunOutcome =
+  | { readonly kind: "done"; readonly values: unknown[] }
+  | { readonly kind: "unread"; readonly nodes: number[]; readonly have: Map<number, unknown> };
+
+// Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
+const YIELD_AFTER_MS = 50;
+
+/** One pass over a planned graph. */
+export class Run {
+  readonly #setup: RunSetup;
+  readonly #graph: Graph;
+  readonly #actions: Uint8Array;
+  readonly #isTimed: boolean;
+  readonly #values: unknown[];
+  /** Of each node, the values that it still waits for. */
+  readonly #waiting: Int32Array;
+  /** Of each value, the readers that have not run; a target has one more. */
+  readonly #readers: Int32Array;
+  /** A stack: going deep first frees values early. */
+  readonly #ready: Int32Array;
+  #readyCount = 0;
+  #inHand = 0;
+  #hasFailed = false;
+  #error: unknown;
+  readonly #unread: number[] = [];
+  #lastYield = 0;
+  readonly #result = Promise.withResolvers<RunOutcome>();
+  #isSettled = false;
+
+  constructor(setup: RunSetup) {
+    this.#setup = setup;
+    this.#graph = setup.graph;
+    this.#actions = setup.actions;
+    this.#isTimed = setup.storage !== undefined || setup.watchers.isAny;
+    const count = setup.graph.nodes.length;
+    this.#values = new Array(count);
+    this.#waiting = new Int32Array(count);
+    this.#readers = new Int32Array(count);
+    this.#ready = new Int32Array(count);
+    this.#countEdges();
+  }
+
+  /**
+   * Runs to the end; synchronous nodes run before this returns.
+   *
+   * @throws The signal's reason, the first `NodeError`, or a `StorageError`.
+   */
+  start(): Promise<RunOutcome> {
+    const { signal } = this.#setup;
+    const abort = () => this.#settle({ error: signal!.reason });
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#lastYield = Date.now();
+    if (signal?.aborted) abort();
+    else this.#pump();
+    return this.#result.promise.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  #countEdges(): void {
+    const { inputs, inputOffsets, instances, previous } = this.#graph;
+    for (let i = this.#actions.length - 1; i >= 0; i--) {
+      if (this.#actions[i] === LEAVE) continue;
+      if (this.#actions[i] === RUN) {
+        this.#waiting[i] = inputOffsets[i + 1] - inputOffsets[i] + (previous[i] >= 0 ? 1 : 0);
+        for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#readers[inputs[at]]++;
+        if (instances[i] >= 0) this.#readers[instances[i]]++;
+      }
+      if (this.#waiting[i] === 0) this.#ready[this.#readyCount++] = i;
+    }
+    for (const target of this.#graph.targetIndexes) this.#readers[target]++;
+  }
+
+  #pump = (): void => {
+    const { executor, signal } = this.#setup;
+    while (!this.#isStopped && this.#readyCount > 0 && this.#inHand < executor.slots) {
+      this.#launch(this.#ready[--this.#readyCount]);
+      if (signal?.aborted) return this.#settle({ error: signal.reason });
+      if (Date.now() - this.#lastYield > YIELD_AFTER_MS && this.#readyCount > 0) {
+        setTimeout(this.#resume, 0);
+        return;
+      }
+    }
+    if (this.#inHand === 0 && (this.#isStopped || this.#readyCount === 0)) this.#settle();
+  };
+
+  #resume = (): void => {
+    this.#lastYield = Date.now();
+    this.#pump();
+  };
+
+  get #isStopped(): boolean {
+    return this.#hasFailed || this.#unread.length > 0 || this.#isSettled;
+  }
+
+  #launch(i: number): void {
+    const action = this.#actions[i];
+    if (action === HAVE) return this.#finish(i, this.#setup.have.get(i));
+    const started = this.#isTimed ? performance.now() : 0;
+    this.#setup.watchers.nodeStart(i);
+    try {
+      const value = action === READ ? this.#read(i) : this.#try(i, 0);
+      const done = isPromiseLike(value)
+        ? value.then((value) => this.#keep(i, value, started))
+        : this.#keep(i, value, started);
+      if (isPromiseLike(done)) this.#track(i, done);
+    } catch (error) {
+      this.#fail(i, error);
+    }
+  }
+
+  /** Waits for a node in hand. */
+  #track(i: number, done: PromiseLike<unknown>): void {
+    this.#inHand++;
+    const next = () => {
+      this.#inHand--;
+      if (!this.#isSettled) this.#resume();
+    };
+    done.then(next, (error) => {
+      this.#fail(i, error);
+      next();
+    });
+  }
+
+  /** One try and, if it fails, those that follow. Gives the value, or a promise where there is something to wait for. */
+  #try(i: number, retry: number): unknown {
+    const policy = this.#graph.settings.size > 0 ? this.#graph.settings.get(i)?.policy : undefined;
+    const started = policy ? performance.now() : 0;
+    let outcome: unknown;
+    try {
+      outcome = this.#setup.executor.execute(i, this.#values);
+    } catch (error) {
+      return this.#retry(i, policy, retry, error);
+    }
+    if (isPromiseLike(outcome)) {
+      return withTimeout(outcome, policy).catch((error) => this.#retry(i, policy, retry, error));
+    }
+    if (policy && performance.now() - started > policy.timeoutMs) {
+      return this.#retry(i, policy, retry, tooLong(policy));
+    }
+    return outcome;
+  }
+
+  #retry(i: number, policy: Policy | undefined, retry: number, error: unknown): Promise<unknown> {
+    const failure = nodeError(this.#graph.nodes[i], error);
+    if (policy === undefined || retry >= policy.maxRetries || this.#isStopped) throw failure;
+    this.#setup.watchers.nodeError(i, { error: failure, willRetry: true });
+    return new Promise((resolve) => {
+      const wait = setTimeout(again, retryDelay(policy, retry));
+      const { signal } = this.#setup;
+      signal?.addEventListener("abort", again, { once: true });
+      function again() {
+        clearTimeout(wait);
+        signal?.removeEventListener("abort", again);
+        resolve(undefined);
+      }
+    }).then(() => this.#isSettled ? undefined : this.#try(i, retry + 1));
+  }
+
+  async #read(i: number): Promise<unknown> {
+    const { storage, workflowName, watchers } = this.#setup;
+    try {
+      return await storage!.readTask(workflowName, this.#graph.nodes[i].name);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      watchers.warn(`${error.message} It is computed again.`);
+      this.#unread.push(i);
+    }
+  }
+
+  /** Saves a computed value, if it is to be stored, before anybody reads it. */
+  #keep(i: number, value: unknown, started: number): void | Promise<void> {
+    if (this.#isSettled || this.#unread.includes(i)) return;
+    if (isHandle(value)) throw nestedNode(this.#graph.nodes[i]);
+    if (this.#actions[i] === RUN && this.#isSaved(i)) {
+      return this.#save(i, value, performance.now() - started)
+        .then((value) => this.#end(i, value, started));
+    }
+    this.#end(i, value, started);
+  }
+
+  #isSaved(i: number): boolean {
+    return this.#setup.storage !== undefined &&
+      this.#graph.nodes[i].definition.kind !== "constructor" &&
+      this.#graph.settings.get(i)?.isStored !== false;
+  }
+
+  async #save(i: number, value: unknown, durationMs: number): Promise<unknown> {
+    const { storage, workflowName, watchers } = this.#setup;
+    const { name, definition } = this.#graph.nodes[i];
+    try {
+      await storage!.save(workflowName, name, value, { durationMs, definition: definition.name });
+    } catch (error) {
+      if (!isFuseError(error, "CodecError")) throw error;
+      watchers.warn(`"${name}" will run again next time. ${error.message}`);
+      return value;
+    }
+    return storage!.alwaysRead ? await storage!.readTask(workflowName, name) : value;
+  }
+
+  #end(i: number, value: unknown, started: number): void {
+    if (this.#setup.watchers.isAny) {
+      this.#setup.watchers.nodeEnd(i, {
+        durationMs: performance.now() - started,
+        isStored: this.#actions[i] === READ,
+      });
+    }
+    this.#finish(i, value);
+  }
+
+  /** Hands the value on, and frees those that were read for the last time. */
+  #finish(i: number, value: unknown): void {
+    const { inputs, inputOffsets, instances, dependents, dependentOffsets } = this.#graph;
+    const actions = this.#actions;
+    if (this.#readers[i] > 0) this.#values[i] = value;
+    if (actions[i] === RUN) {
+      for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
+      if (instances[i] >= 0) this.#release(instances[i]);
+    }
+    for (let at = dependentOffsets[i + 1] - 1; at >= dependentOffsets[i]; at--) {
+      const dependent = dependents[at];
+      if (actions[dependent] === RUN && --this.#waiting[dependent] === 0) {
+        this.#ready[this.#readyCount++] = dependent;
+      }
+    }
+  }
+
+  #release(i: number): void {
+    if (--this.#readers[i] === 0) this.#values[i] = undefined;
+  }
+
+  #fail(i: number, error: unknown): void {
+    if (this.#isSettled) return;
+    if (isFuseError(error, "NodeError")) {
+      this.#setup.watchers.nodeError(i, { error, willRetry: false });
+    }
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#error = error;
+  }
+
+  #settle(early?: { error: unknown }): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    if (early) this.#result.reject(early.error);
+    else if (this.#hasFailed) this.#result.reject(this.#error);
+    else if (this.#unread.length > 0) {
+      this.#result.resolve({ kind: "unread", nodes: this.#unread, have: this.#held() });
+    } else {
+      const values = this.#graph.targetIndexes.map((target) => this.#values[target]);
+      this.#result.resolve({ kind: "done", values });
+    }
+  }
+
+  /** The values that nobody needs to compute or read again; instances have moved on, so theirs are left out. */
+  #held(): Map<number, unknown> {
+    const have = new Map<number, unknown>();
+    for (let i = 0; i < this.#values.length; i++) {
+      if (i in this.#values && this.#readers[i] > 0 && this.#graph.nodes[i].definition.kind !== "constructor") {
+        have.set(i, this.#values[i]);
+      }
+    }
+    return have;
+  }
+}
+
+function withTimeout(outcome: PromiseLike<unknown>, policy: Policy | undefined): Promise<unknown> {
+  const delayMs = policy && timerDelay(policy.timeoutMs);
+  if (delayMs === undefined) return Promise.resolve(outcome);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooLong(policy!)), delayMs);
+    outcome.then(resolve, reject).then(() => clearTimeout(timer));
+  });
+}
+
+function tooLong(policy: Policy): PhaseFailure {
+  return new PhaseFailure(
+    "timeout",
+    new DOMException(`It took longer than ${policy.timeoutMs} ms.`, "TimeoutError"),
+  );
+}
+
+function isUnreadable(error: unknown): error is StorageError {
+  return isFuseError(error, "StorageError") &&
+    (error.reason === "damaged" || error.reason === "missing");
+}
+
+function nodeError(node: NodeRecord, thrown: unknown): NodeError {
+  const { name, definition } = node;
+  const [phase, cause]: [NodePhase, unknown] = thrown instanceof PhaseFailure
+    ? [thrown.phase, thrown.error]
+    : ["run", thrown];
+  const what = phase === "timeout" ? "ran out of time" : "failed";
+  return new NodeError(
+    `Node "${name}" (${definition.name}, defined at ${showPlace(definition.site)}) ${what}: ${
+      showThrown(cause)
+    }`,
+    { nodeName: name, phase, cause },
+  );
+}
+
+function showThrown(thrown: unknown): string {
+  if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;
+  try {
+    return `it threw ${typeof thrown === "string" ? JSON.stringify(thrown) : String(thrown)}`;
+  } catch {
+    return "it threw a value that can't be shown";
+  }
+}
+
+function nestedNode(node: NodeRecord): NodeError {
+  return nodeError(
+    node,
+    new TypeError(
+      "It returned a node instead of a value: inside a node, call the plain function, not the workflow function.",
+    ),
+  );
+}

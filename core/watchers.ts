@@ -1,0 +1,63 @@
+/** Tells the observers of a run what happens, and keeps what they throw away from it. */
+
+import type { Graph, PluginUse } from "./graph.ts";
+import { nodeInfo } from "./initializers.ts";
+import type { NodeEnd, NodeFailure, PluginHooks, RunEnd, RunStart } from "./plugin.ts";
+
+const HOOKS = ["onRunStart", "onNodeStart", "onNodeEnd", "onNodeError", "onRunEnd"] as const;
+
+/** The observers among a graph's plugins. */
+export class Watchers {
+  readonly #graph: Graph;
+  readonly #uses: readonly PluginUse[];
+  #ran = 0;
+  #read = 0;
+
+  constructor(
+    graph: Graph,
+    /** Where warnings go. */
+    readonly warn: (message: string) => void,
+  ) {
+    this.#graph = graph;
+    this.#uses = graph.plugins.filter(({ plugin }) => HOOKS.some((hook) => plugin.hooks[hook]));
+  }
+
+  /** Whether anybody watches; if not, nothing needs to be told or timed. */
+  get isAny(): boolean {
+    return this.#uses.length > 0;
+  }
+
+  runStart(run: RunStart): void {
+    this.#tell((hooks) => hooks.onRunStart?.(run));
+  }
+
+  nodeStart(i: number): void {
+    if (this.isAny) this.#tell((hooks, node) => hooks.onNodeStart?.(node!), i);
+  }
+
+  nodeEnd(i: number, end: NodeEnd): void {
+    if (end.isStored) this.#read++;
+    else this.#ran++;
+    this.#tell((hooks, node) => hooks.onNodeEnd?.(node!, end), i);
+  }
+
+  nodeError(i: number, failure: NodeFailure): void {
+    this.#tell((hooks, node) => hooks.onNodeError?.(node!, failure), i);
+  }
+
+  runEnd(end: Pick<RunEnd, "durationMs" | "error">): void {
+    this.#tell((hooks) => hooks.onRunEnd?.({ ...end, ran: this.#ran, read: this.#read }));
+  }
+
+  #tell(call: (hooks: PluginHooks, node?: ReturnType<typeof nodeInfo>) => void, i?: number): void {
+    const node = i === undefined || !this.isAny ? undefined : nodeInfo(this.#graph, i);
+    for (const { plugin, nodes } of this.#uses) {
+      if (i !== undefined && nodes && !nodes.has(i)) continue;
+      try {
+        call(plugin.hooks, node);
+      } catch (error) {
+        this.warn(`The observer "${plugin.name}" threw, which changes nothing: ${error}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/** A look over a value before it is stored: whether JSON keeps it, and what in it needs more care. */
+
+import { isPlain, type Shell, shellOf } from "./_shells.ts";
+
+/** What was found in a value. */
+export interface Survey {
+  /** The objects to be made empty first and filled last. */
+  readonly shells: Map<unknown, Shell>;
+  /** Of each buffer, the part that the value can see: the rest is not its own. */
+  readonly ranges: Map<ArrayBufferLike, { start: number; end: number }>;
+}
+
+// The strictest alignment of a typed array's elements.
+const ALIGNMENT = 8;
+
+/**
+ * Whether JSON gives back just this value: a tree of plain objects and dense arrays with texts, truth values, `null` and
+ * finite numbers other than -0. Long lists of numbers are left to binary parts.
+ */
+export function isJson(root: unknown): boolean {
+  const seen = new Set<object>();
+  const open: unknown[] = [root];
+  while (open.length > 0) {
+    const value = open.pop();
+    switch (typeof value) {
+      case "string":
+      case "boolean":
+        continue;
+      case "number":
+        if (!Number.isFinite(value) || Object.is(value, -0)) return false;
+        continue;
+      case "object":
+        if (value === null) continue;
+        if (seen.has(value) || !isJsonContainer(value)) return false;
+        seen.add(value);
+        if (Array.isArray(value)) for (const element of value) open.push(element);
+        else for (const key in value) open.push((value as Record<string, unknown>)[key]);
+        continue;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
+function isJsonContainer(value: object): boolean {
+  if (Array.isArray(value)) {
+    return Object.keys(value).length === value.length && !isLongNumberList(value);
+  }
+  return Object.getPrototypeOf(value) === Object.prototype &&
+    Object.getOwnPropertySymbols(value).length === 0;
+}
+
+const SHORTEST_NUMBER_PART = 64;
+
+/** Whether an array is better kept as binary numbers: it is long, and a list of numbers alone. */
+export function isLongNumberList(value: unknown): value is number[] {
+  // The first element tells most lists apart, before the keys of a sparse one are counted and the rest is looked at.
+  return Array.isArray(value) && value.length >= SHORTEST_NUMBER_PART &&
+    typeof value[0] === "number" && Object.keys(value).length === value.length &&
+    value.every((element) => typeof element === "number");
+}
+
+/** Finds the shells and buffers of a value. */
+export function survey(root: unknown): Survey {
+  const shells = new Map<unknown, Shell>();
+  const ranges: Survey["ranges"] = new Map();
+  const seen = new Set<unknown>();
+  const open: unknown[] = [root];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value !== "object" || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (ArrayBuffer.isView(value)) {
+      const start = value.byteOffset - value.byteOffset % ALIGNMENT;
+      extend(ranges, value.buffer, start, value.byteOffset + value.byteLength);
+    } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+      extend(ranges, value, 0, value.byteLength);
+    } else if (!isLongNumberList(value)) {
+      const shell = shellOf(value, shells.size);
+      if (shell) shells.set(value, shell);
+      for (const inner of shell ? shell.fields.map((field) => field[1]) : contentsOf(value)) {
+        open.push(inner);
+      }
+    }
+  }
+  return { shells, ranges };
+}
+
+function contentsOf(value: object): Iterable<unknown> {
+  if (value instanceof Set) return value;
+  if (value instanceof Map) return [...value.keys(), ...value.values()];
+  // Of an array too: this passes over the holes of a sparse one.
+  return Array.isArray(value) || isPlain(value) ? Object.values(value) : [];
+}
+
+function extend(ranges: Survey["ranges"], buffer: ArrayBufferLike, start: number, end: number) {
+  const range = ranges.get(buffer);
+  if (!range) ranges.set(buffer, { start, end });
+  else {
+    range.start = Math.min(range.start, start);
+    range.end = Math.max(range.end, end);
+  }
+}

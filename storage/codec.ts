@@ -1,0 +1,185 @@
+/**
+ * The format of a stored object, version 1. All numbers are little-endian.
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 0–7 | `FUSEOBJ1` |
+ * | 8–11 | length of the header, H |
+ * | 12–15 | zero |
+ * | 16–47 | SHA-256 of the header |
+ * | 48–(48 + H) | header: JSON in UTF-8 |
+ * | … | zeros up to a multiple of 64: here the payload starts |
+ *
+ * The payload is the value's text (UTF-8), then its binary parts, each starting at a multiple of 64 from the payload's
+ * start and filled up with zeros to the next. The header says how long text and parts are, how the text is to be read, how
+ * the value came about, and the payload's SHA-256. An object holds no code.
+ */
+
+import { createHash } from "node:crypto";
+import { CodecError } from "../core/errors.ts";
+import type { Origin, TaskInfo } from "../core/storage.ts";
+import { VERSION } from "../core/version.ts";
+import { decodeValue, encodeValue, type Encoding } from "./_values.ts";
+
+/** What an object says of itself. */
+export interface Header {
+  readonly format: 1;
+  /** The version of the library that wrote it. */
+  readonly version: string;
+  readonly workflow: string;
+  readonly task: string;
+  readonly savedAt: string;
+  readonly definition: string | null;
+  readonly durationMs: number | null;
+  /** Digest of the code that gave the value; `null` where only names decide on reuse. */
+  readonly functionDigest: string | null;
+  /** Digest of the arguments and of the parents' identity; `null` where only names decide on reuse. */
+  readonly inputsDigest: string | null;
+  readonly encoding: Encoding;
+  /** Length of the text, in bytes. */
+  readonly textBytes: number;
+  /** Lengths of the binary parts, in bytes. */
+  readonly partBytes: readonly number[];
+  /** SHA-256 of the payload, in hexadecimal digits. */
+  readonly payloadDigest: string;
+}
+
+/** Where the bytes of an object are read from. */
+export interface ByteSource {
+  readonly byteLength: number;
+  read(offset: number, length: number): Promise<ArrayBuffer>;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const MAGIC = new TextEncoder().encode("FUSEOBJ1");
+const PREFIX_BYTES = 48;
+const ALIGNMENT = 64;
+// Far above any header that was written: what is larger is not one.
+const MAX_HEADER_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The pieces of an object in the order in which they are written; parts are not copied.
+ *
+ * @throws {CodecError} If the value can't be stored.
+ */
+export function encodeObject(
+  workflow: string,
+  task: string,
+  value: unknown,
+  origin?: Origin,
+): Bytes[] {
+  const { encoding, text, parts } = encodeValue(value);
+  const textBytes = new TextEncoder().encode(text);
+  const payload = [textBytes, ...parts].flatMap((piece) => [piece, padding(piece.length)]);
+  const header: Header = {
+    format: 1,
+    version: VERSION,
+    workflow,
+    task,
+    savedAt: new Date().toISOString(),
+    definition: origin?.definition ?? null,
+    durationMs: origin ? Math.round(origin.durationMs * 1000) / 1000 : null,
+    functionDigest: null,
+    inputsDigest: null,
+    encoding,
+    textBytes: textBytes.length,
+    partBytes: parts.map((part) => part.length),
+    payloadDigest: digest(payload).toString("hex"),
+  };
+  const headerBytes = new TextEncoder().encode(JSON.stringify(header));
+  const prefix = new Uint8Array(PREFIX_BYTES);
+  prefix.set(MAGIC);
+  new DataView(prefix.buffer).setUint32(8, headerBytes.length, true);
+  prefix.set(digest([headerBytes]), 16);
+  return [prefix, headerBytes, padding(PREFIX_BYTES + headerBytes.length), ...payload];
+}
+
+/**
+ * Reads and checks an object's header.
+ *
+ * @throws {CodecError} If the object is torn, altered or none of ours.
+ */
+export async function readHeader(source: ByteSource): Promise<Header> {
+  if (source.byteLength < PREFIX_BYTES) throw new CodecError("The object is cut off.");
+  const prefix = new Uint8Array(await source.read(0, PREFIX_BYTES));
+  if (MAGIC.some((byte, i) => prefix[i] !== byte)) {
+    throw new CodecError("It is not an object of Function Fuse.");
+  }
+  const length = new DataView(prefix.buffer).getUint32(8, true);
+  if (length > MAX_HEADER_BYTES || PREFIX_BYTES + length > source.byteLength) {
+    throw new CodecError("The object is cut off.");
+  }
+  const bytes = new Uint8Array(await source.read(PREFIX_BYTES, length));
+  if (!digest([bytes]).equals(prefix.subarray(16))) {
+    throw new CodecError("The object's header was altered.");
+  }
+  const header: Header = JSON.parse(new TextDecoder().decode(bytes));
+  if (header.format !== 1) {
+    throw new CodecError(
+      `The object has format ${header.format}, which version ${VERSION} can't read: use a newer version.`,
+    );
+  }
+  return header;
+}
+
+/**
+ * Reads, checks and puts together an object's value. Each part is read once, into the buffer that the value keeps.
+ *
+ * @throws {CodecError} If the object is torn, altered or none of ours.
+ */
+export async function readValue(source: ByteSource, header: Header): Promise<unknown> {
+  const headerBytes = new Uint8Array(await source.read(8, 4));
+  let offset = aligned(PREFIX_BYTES + new DataView(headerBytes.buffer).getUint32(0, true));
+  const hash = createHash("sha256");
+  const pieces: ArrayBuffer[] = [];
+  const lengths = [header.textBytes, ...header.partBytes];
+  if (offset + lengths.reduce((sum, length) => sum + aligned(length), 0) !== source.byteLength) {
+    throw new CodecError("The object is not as long as it was.");
+  }
+  for (const length of lengths) {
+    const piece = await source.read(offset, length);
+    hash.update(new Uint8Array(piece)).update(padding(length));
+    pieces.push(piece);
+    offset += aligned(length);
+  }
+  if (hash.digest("hex") !== header.payloadDigest) {
+    throw new CodecError("The object's value was altered.");
+  }
+  const [text, ...parts] = pieces;
+  try {
+    return decodeValue(header.encoding, new TextDecoder().decode(text), parts);
+  } catch (error) {
+    if (error instanceof CodecError) throw error;
+    throw new CodecError(`The object's value can't be read: ${error}`, { cause: error });
+  }
+}
+
+/** What a header tells users. */
+export function taskInfo(header: Header, bytes: number): TaskInfo {
+  const { task, savedAt, version, definition, durationMs } = header;
+  return {
+    task,
+    savedAt: new Date(savedAt),
+    bytes,
+    version,
+    ...(definition !== null && { definition }),
+    ...(durationMs !== null && { durationMs }),
+  };
+}
+
+function digest(pieces: readonly Bytes[]) {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest();
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+}
+
+const ZEROS = new Uint8Array(ALIGNMENT);
+
+function padding(length: number): Bytes {
+  return ZEROS.subarray(0, aligned(length) - length);
+}

@@ -1,0 +1,192 @@
+/** A storage in a folder of files. */
+
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { open, readdir, rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { StorageOperation, StorageReason } from "../core/errors.ts";
+import { type ObjectStore, openBytes, type OpenObject } from "./object_store.ts";
+import { storageError, TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
+
+/** Options of {@link FileStorage}. */
+export interface FileStorageOptions extends TaskStorageOptions {
+  /** The folder; it is made when first written to. */
+  path: string;
+}
+
+/**
+ * Keeps results in files, a folder for each workflow.
+ *
+ * Each value is a file of its own that appears at once and whole, so that a killed process leaves only whole values, and
+ * several processes can use one folder.
+ */
+export class FileStorage extends TaskStorage {
+  /**
+   * A storage in the folder `path`.
+   *
+   * @throws {TypeError} If `path` is no text, or empty.
+   */
+  constructor(options: FileStorageOptions) {
+    if (typeof options?.path !== "string" || options.path === "") {
+      throw new TypeError(
+        `Cannot make a file storage as 'path' must be a text of at least one character: current value is ${
+          JSON.stringify(options?.path)
+        }.`,
+      );
+    }
+    super(new FileObjects(options.path), options);
+  }
+}
+
+// Small files are read in place: handing them to another thread takes longer than reading them.
+const SMALL_BYTES = 64 * 1024;
+
+class FileObjects implements ObjectStore {
+  readonly location: string;
+  readonly #root: string;
+
+  constructor(path: string) {
+    this.location = path;
+    this.#root = resolve(path);
+  }
+
+  prepare(folder: string): Promise<void> {
+    return this.#attempt("open", this.#root, () => {
+      fs.mkdirSync(join(this.#root, folder), { recursive: true });
+      fs.accessSync(join(this.#root, folder), fs.constants.W_OK);
+    });
+  }
+
+  put(folder: string, name: string, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
+    const path = join(this.#root, folder, name);
+    const temporary = join(this.#root, folder, `.${randomBytes(12).toString("hex")}.tmp`);
+    // In place, as the chunks are still the user's values, which the next node may change.
+    return this.#attempt("save", path, () => {
+      fs.mkdirSync(join(this.#root, folder), { recursive: true });
+      try {
+        writeChunks(temporary, chunks);
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  open(folder: string, name: string): Promise<OpenObject | undefined> {
+    const path = join(this.#root, folder, name);
+    return this.#attempt("read", path, async () => {
+      const found = fs.statSync(path, { throwIfNoEntry: false });
+      if (!found) return undefined;
+      if (found.size <= SMALL_BYTES) return openBytes(fs.readFileSync(path));
+      const file = await open(path);
+      return {
+        byteLength: found.size,
+        read: (offset: number, length: number) =>
+          this.#attempt("read", path, () => readRange(file, offset, length)),
+        close: () => file.close(),
+      };
+    });
+  }
+
+  has(folder: string, name: string): Promise<boolean> {
+    return Promise.resolve(fs.existsSync(join(this.#root, folder, name)));
+  }
+
+  list(folder: string): Promise<string[]> {
+    const path = join(this.#root, folder);
+    return this.#attempt("list", path, () => readdir(path).catch(ifMissing([])));
+  }
+
+  rename(folder: string, from: string, to: string): Promise<void> {
+    const path = join(this.#root, folder, from);
+    return this.#attempt("save", path, () => rename(path, join(this.#root, folder, to)));
+  }
+
+  remove(folder: string, name: string): Promise<boolean> {
+    const path = join(this.#root, folder, name);
+    return this.#attempt("remove", path, () => rm(path).then(() => true, ifMissing(false)));
+  }
+
+  removeFolder(folder: string): Promise<boolean> {
+    const path = join(this.#root, folder);
+    return this.#attempt(
+      "remove",
+      path,
+      () => rm(path, { recursive: true }).then(() => true, ifMissing(false)),
+    );
+  }
+
+  async #attempt<T>(
+    operation: StorageOperation,
+    path: string,
+    action: () => T | Promise<T>,
+  ): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      const [reason, advice] = explain(error as NodeJS.ErrnoException, path);
+      throw storageError(
+        operation,
+        reason,
+        path,
+        `Cannot ${operation} ${path}: ${advice} What was saved before is still there.`,
+        error,
+      );
+    }
+  }
+}
+
+function writeChunks(path: string, chunks: readonly Uint8Array<ArrayBuffer>[]): void {
+  const byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (byteLength <= SMALL_BYTES) return fs.writeFileSync(path, Buffer.concat(chunks));
+  const file = fs.openSync(path, "w");
+  try {
+    for (const chunk of chunks) fs.writeFileSync(file, chunk);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+async function readRange(
+  file: fs.promises.FileHandle,
+  offset: number,
+  length: number,
+): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+    // Cut off meanwhile; the checksum will say so.
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.buffer;
+}
+
+function ifMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === "ENOENT") return instead;
+    throw error;
+  };
+}
+
+function explain(error: NodeJS.ErrnoException, path: string): [StorageReason, string] {
+  switch (error.code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return ["full", "the disk is full. Make room, or choose another folder, and run again."];
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return [
+        "denied",
+        "this user may not write or read there. Change the folder's rights, or choose another one.",
+      ];
+    case "ENOTDIR":
+    case "EEXIST":
+      return ["unavailable", `there is a file where a folder must be. Choose another folder than ${path}.`];
+    default:
+      return ["unavailable", `${error.message}.`];
+  }
+}

@@ -1,0 +1,45 @@
+/** What a kind of storage brings: a place for whole objects under keys. Everything else is the same for all. */
+
+/** An object that is open for reading. */
+export interface OpenObject {
+  /** Its size. */
+  readonly byteLength: number;
+  /** Reads a range into a buffer of its own. */
+  read(offset: number, length: number): Promise<ArrayBuffer>;
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps objects in folders, under names that are safe everywhere.
+ *
+ * A miss is `undefined` or `false`; what is thrown is a failure.
+ */
+export interface ObjectStore {
+  /** Where the objects are, for messages. */
+  readonly location: string;
+  /** Makes a folder ready to be written to. */
+  prepare(folder: string): Promise<void>;
+  /**
+   * Writes an object as a whole: whoever reads sees the old one or the new one. The chunks are the caller's memory, which
+   * may change after this returns: they are written or copied before.
+   */
+  put(folder: string, name: string, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void>;
+  open(folder: string, name: string): Promise<OpenObject | undefined>;
+  has(folder: string, name: string): Promise<boolean>;
+  /** The names of a folder's objects, in any order. */
+  list(folder: string): Promise<string[]>;
+  rename(folder: string, from: string, to: string): Promise<void>;
+  remove(folder: string, name: string): Promise<boolean>;
+  /** Removes a folder with all that is in it. */
+  removeFolder(folder: string): Promise<boolean>;
+}
+
+/** An object whose bytes are in memory already. */
+export function openBytes(bytes: Uint8Array): OpenObject {
+  return {
+    byteLength: bytes.length,
+    read: (offset, length) =>
+      Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length)).buffer),
+    close: () => Promise.resolve(),
+  };
+}

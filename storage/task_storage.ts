@@ -1,0 +1,181 @@
+/** What all storages do alike: names, globs, the format of objects, and what to do with a bad one. */
+
+import { picomatch } from "./_libraries.ts";
+import { CodecError, isFuseError, StorageError, type StorageOperation } from "../core/errors.ts";
+import type { Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
+import { encodeObject, type Header, readHeader, readValue, taskInfo } from "./codec.ts";
+import { keyOf, nameOf } from "./keys.ts";
+import type { ObjectStore, OpenObject } from "./object_store.ts";
+
+/** What every storage takes. */
+export interface TaskStorageOptions {
+  /** Whether a node's readers get its value as read back instead of as computed. Default: `false`. */
+  alwaysRead?: boolean;
+}
+
+const SUFFIX = ".fuse";
+const DAMAGED_SUFFIX = ".damaged";
+
+/** A storage of tasks in any place that keeps objects. */
+export class TaskStorage implements Storage {
+  readonly alwaysRead: boolean;
+  readonly #objects: ObjectStore;
+
+  /** @ignore Made by `storageFactory`. */
+  constructor(objects: ObjectStore, options: TaskStorageOptions = {}) {
+    this.#objects = objects;
+    this.alwaysRead = options.alwaysRead ?? false;
+  }
+
+  get location(): string {
+    return this.#objects.location;
+  }
+
+  async newWorkflow(workflow: string): Promise<void> {
+    await this.#objects.prepare(folderOf(workflow));
+  }
+
+  async save(workflow: string, task: string, value: unknown, origin?: Origin): Promise<void> {
+    const folder = folderOf(workflow);
+    const object = objectOf(task);
+    // Encoded before anything is awaited: the value may change as soon as the caller goes on.
+    const chunks = encodeObject(workflow, task, value, origin);
+    await this.#objects.put(folder, object, chunks);
+  }
+
+  readTask(workflow: string, task: string): Promise<unknown> {
+    return this.#open(workflow, task, readValue);
+  }
+
+  taskInfo(workflow: string, task: string): Promise<TaskInfo> {
+    return this.#open(workflow, task, (object, header) => taskInfo(header, object.byteLength));
+  }
+
+  async hasTask(workflow: string, task: string): Promise<boolean> {
+    return await this.#objects.has(folderOf(workflow), objectOf(task));
+  }
+
+  async listTasks(workflow: string, glob = "*"): Promise<string[]> {
+    const folder = folderOf(workflow);
+    const matches = compileGlob(glob);
+    const names: string[] = [];
+    for (const object of await this.#objects.list(folder)) {
+      if (!object.endsWith(SUFFIX)) continue;
+      const name = nameOf(object.slice(0, -SUFFIX.length)) ?? await this.#readName(folder, object);
+      if (name !== undefined && matches(name)) names.push(name);
+    }
+    return names.sort();
+  }
+
+  async removeTask(workflow: string, selection: TaskSelection): Promise<number> {
+    const names = "taskName" in selection
+      ? [selection.taskName]
+      : await this.listTasks(workflow, selection.pattern);
+    let removed = 0;
+    for (const name of names) {
+      if (await this.#objects.remove(folderOf(workflow), objectOf(name))) removed++;
+    }
+    return removed;
+  }
+
+  async removeWorkflow(workflow: string): Promise<boolean> {
+    return await this.#objects.removeFolder(folderOf(workflow));
+  }
+
+  /** Reads of an object what `use` wants; a bad object is set aside, so that it is met only once. */
+  async #open<T>(
+    workflow: string,
+    task: string,
+    use: (object: OpenObject, header: Header) => T | Promise<T>,
+  ): Promise<T> {
+    const folder = folderOf(workflow);
+    const name = objectOf(task);
+    const object = await this.#objects.open(folder, name);
+    if (!object) throw await this.#missing(workflow, task);
+    try {
+      const header = await readHeader(object);
+      if (header.task !== task) {
+        throw new CodecError(`It is the object of another task, "${header.task}".`);
+      }
+      return await use(object, header);
+    } catch (error) {
+      if (!isFuseError(error, "CodecError")) throw error;
+      await this.#objects.rename(folder, name, name + DAMAGED_SUFFIX);
+      throw storageError(
+        "read",
+        "damaged",
+        task,
+        `Cannot read the stored value of "${task}" in ${this.location}: ${error.message} ` +
+          `It was set aside as ${name + DAMAGED_SUFFIX}.`,
+        error,
+      );
+    } finally {
+      await object.close();
+    }
+  }
+
+  async #missing(workflow: string, task: string): Promise<StorageError> {
+    const known = await this.listTasks(workflow);
+    const MOST_SHOWN = 10;
+    const shown = known.slice(0, MOST_SHOWN).map((name) => JSON.stringify(name)).join(", ");
+    const rest = known.length > MOST_SHOWN ? ` and ${known.length - MOST_SHOWN} more` : "";
+    return storageError(
+      "read",
+      "missing",
+      task,
+      `There is no stored value of "${task}" in the workflow "${workflow}" in ${this.location}. ` +
+        (known.length ? `Stored are ${shown}${rest}.` : "Nothing of this workflow is stored."),
+    );
+  }
+
+  /** The name of an object whose key was cut; `undefined` for one that can't be read, which `readTask` will report. */
+  async #readName(folder: string, name: string): Promise<string | undefined> {
+    const object = await this.#objects.open(folder, name);
+    try {
+      return object && (await readHeader(object)).task;
+    } catch (error) {
+      if (isFuseError(error, "CodecError")) return undefined;
+      throw error;
+    } finally {
+      await object?.close();
+    }
+  }
+}
+
+/** A `StorageError`, in one line. */
+export function storageError(
+  operation: StorageOperation,
+  reason: StorageError["reason"],
+  key: string,
+  message: string,
+  cause?: unknown,
+): StorageError {
+  return new StorageError(message, { operation, key, reason, ...(cause !== undefined && { cause }) });
+}
+
+function folderOf(workflow: string): string {
+  checkName("workflow", workflow);
+  return keyOf(workflow);
+}
+
+function objectOf(task: string): string {
+  checkName("task", task);
+  return keyOf(task) + SUFFIX;
+}
+
+function checkName(what: string, name: string): void {
+  if (typeof name === "string" && name !== "" && name.isWellFormed()) return;
+  throw new TypeError(
+    `Cannot use a storage as '${what}' must be a well-formed text of at least one character: current value is ${
+      typeof name === "string" ? JSON.stringify(name) : typeof name
+    }.`,
+  );
+}
+
+/** Globs here know no folders: `*` and `?` match slashes too, as they do in the names that people give. */
+function compileGlob(glob: string): (name: string) => boolean {
+  if (glob === "*") return () => true;
+  const flat = (text: string) => `=${text.replaceAll("/", "\u001f")}`;
+  const matches = picomatch(flat(glob), { bash: true, dot: true, windows: false, flags: "s" });
+  return (name) => matches(flat(name));
+}
