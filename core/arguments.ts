@@ -75,7 +75,7 @@ export function pick(reference: Reference, value: unknown): unknown {
     if (part === null || part === undefined) {
       const holder = depth === 0 ? node : new ItemRecord(node, path.slice(0, depth));
       throw new TypeError(
-        `Cannot read item ${JSON.stringify(path[depth])} of "${holder.name}", which gave ${part}.`,
+        `Cannot read item ${JSON.stringify(path[depth])} of ${holder.name}, which gave ${part}.`,
       );
     }
     part = (part as Record<string, unknown>)[path[depth]];

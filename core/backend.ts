@@ -1,9 +1,11 @@
 /** What all backends have in common: the graph of their targets, what was set for it, and the way a run goes. */
 
-import { pick } from "./arguments.ts";
+import { nodeOf, pick } from "./arguments.ts";
+import { nodeError } from "./failures.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { type Initializations, initializeOnHost } from "./initializers.ts";
 import type { Pattern } from "./names.ts";
+import type { ItemRecord, NodeRecord } from "./node.ts";
 import { LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
 import { checkPlugin, type Plugin } from "./plugin.ts";
 import { findNumbers, Query } from "./query.ts";
@@ -108,7 +110,7 @@ export abstract class Backend<const T extends Targets> {
     let error: unknown;
     try {
       const values = await this.#passes(watchers, options.signal);
-      const results = this.#graph.targets.map((target, at) => pick(target, values[at]));
+      const results = this.#graph.targets.map((target, at) => pickTarget(target, values[at]));
       return (this.#graph.isList ? results : results[0]) as Results<T>;
     } catch (caught) {
       error = caught;
@@ -147,6 +149,14 @@ export abstract class Backend<const T extends Targets> {
       for (const i of outcome.nodes) stored.delete(graph.nodes[i].name);
       have = outcome.have;
     }
+  }
+}
+
+function pickTarget(target: NodeRecord | ItemRecord, value: unknown): unknown {
+  try {
+    return pick(target, value);
+  } catch (error) {
+    throw nodeError(nodeOf(target), error);
   }
 }
 

@@ -129,7 +129,7 @@ function* iterateItems(holder: NodeRecord | ItemRecord, at: (index: number) => o
 /** What nodes, items and instances answer alike. */
 function commonMember(record: NodeRecord | ItemRecord, key: string | symbol): unknown {
   if (key === RECORD) return record;
-  if (key === INSPECT) return () => `Node ${JSON.stringify(record.name)}`;
+  if (key === INSPECT) return record[key as never];
   if (key === Symbol.toStringTag) return "Node";
   if (key === Symbol.toPrimitive || (typeof key === "string" && CONVERSIONS.has(key))) {
     return () => {

@@ -77,6 +77,14 @@ export class ItemRecord {
 // On the prototypes, so that a record costs no memory for it.
 Object.defineProperty(NodeRecord.prototype, KIND, { value: "node" });
 Object.defineProperty(ItemRecord.prototype, KIND, { value: "item" });
+// Runtimes that print a proxy print what is behind it: its name says more than its fields.
+for (const { prototype } of [NodeRecord, ItemRecord]) {
+  Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), {
+    value(this: NodeRecord | ItemRecord) {
+      return `Node ${JSON.stringify((recordOf(this) ?? this).name)}`;
+    },
+  });
+}
 
 /** The record behind a node or an item, or `undefined` for any other value. */
 export function recordOf(value: unknown): NodeRecord | ItemRecord | undefined {

@@ -6,12 +6,12 @@
  * out one ready node; serial is an executor with one slot that runs it in place.
  */
 
-import { isFuseError, NodeError, type NodePhase, type StorageError } from "./errors.ts";
+import { isFuseError, type NodeError, type StorageError } from "./errors.ts";
+import { nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import type { NodeRecord } from "./node.ts";
 import { isPromiseLike, PhaseFailure } from "./node_host.ts";
-import { showPlace } from "./place.ts";
 import { HAVE, LEAVE, READ, RUN } from "./plan.ts";
 import { type Policy, retryDelay, timerDelay } from "./policy.ts";
 import type { Storage } from "./storage.ts";
@@ -323,29 +323,6 @@ function tooLong(policy: Policy): PhaseFailure {
 function isUnreadable(error: unknown): error is StorageError {
   return isFuseError(error, "StorageError") &&
     (error.reason === "damaged" || error.reason === "missing");
-}
-
-function nodeError(node: NodeRecord, thrown: unknown): NodeError {
-  const { name, definition } = node;
-  const [phase, cause]: [NodePhase, unknown] = thrown instanceof PhaseFailure
-    ? [thrown.phase, thrown.error]
-    : ["run", thrown];
-  const what = phase === "timeout" ? "ran out of time" : "failed";
-  return new NodeError(
-    `Node "${name}" (${definition.name}, defined at ${showPlace(definition.site)}) ${what}: ${
-      showThrown(cause)
-    }`,
-    { nodeName: name, phase, cause },
-  );
-}
-
-function showThrown(thrown: unknown): string {
-  if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;
-  try {
-    return `it threw ${typeof thrown === "string" ? JSON.stringify(thrown) : String(thrown)}`;
-  } catch {
-    return "it threw a value that can't be shown";
-  }
 }
 
 function nestedNode(node: NodeRecord): NodeError {

@@ -1,0 +1,70 @@
+/** Errors as people want to read them: what went wrong, where in their own files, and what to do. */
+
+import { relative } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { isFuseError } from "../core/errors.ts";
+
+/** A workflow file that can't be used, with all that there is to say about it. */
+export class WorkflowFileError extends Error {
+  override readonly name = "WorkflowFileError";
+}
+
+/** The run was ended from outside. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+const OWN_FOLDER = new URL("..", import.meta.url).href;
+const MOST_FRAMES = 5;
+
+/** The exit code for an error. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  if (isFuseError(error, "NodeError")) return 1;
+  if (isFuseError(error, "StorageError", "CodecError")) return 3;
+  if (isFuseError(error, "WorkerError", "EngineError")) return 4;
+  return 2;
+}
+
+/** The message for an error; with `FUSE_DEBUG` set, the whole stack. */
+export function explainError(error: unknown): string {
+  if (process.env.FUSE_DEBUG && error instanceof Error) return error.stack ?? error.message;
+  const thrown = isFuseError(error, "NodeError") ? error.cause : error;
+  const isOwn = error instanceof WorkflowFileError || error instanceof Interrupted;
+  const lines = [`error: ${messageOf(error)}`, ...(isOwn ? [] : userFrames(thrown))];
+  return shortenPaths(lines.join("\n"));
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isReadable = isFuseError(error) || error instanceof WorkflowFileError ||
+    error instanceof Interrupted;
+  return isReadable ? error.message : `${error.name}: ${error.message}`;
+}
+
+/** The lines of a stack that are in the user's own files. */
+export function userFrames(error: unknown): string[] {
+  if (!(error instanceof Error) || isFuseError(error)) return [];
+  return (error.stack ?? "").split("\n")
+    .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line))
+    .filter((line) => !isForeign(line))
+    .slice(0, MOST_FRAMES)
+    .map((line) => `    ${line.trim()}`);
+}
+
+function isForeign(frame: string): boolean {
+  if (/\b(node|ext|native|bun):|node_modules|\/npm\/registry/.test(frame)) return true;
+  const own = [OWN_FOLDER, fileURLToPath(OWN_FOLDER)];
+  const inside = own.map((folder) => frame.split(folder)[1]).find((rest) => rest !== undefined);
+  return inside !== undefined && /^(core|backends|plugins|storage|cli)[/.]/.test(inside);
+}
+
+/** File URLs as paths, and paths below the current folder as people type them. */
+export function shortenPaths(text: string): string {
+  const here = process.cwd();
+  return text
+    .replace(/file:\/\/\/[^\s:)"']+/g, (url) => fileURLToPath(url))
+    .replaceAll(`${here}/`, "")
+    .replace(/(?:\.\.\/){2,}[^\s:)]*/g, (path) => relative(here, path) || path);
+}

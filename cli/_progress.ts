@@ -1,0 +1,171 @@
+/** Progress on standard error: a bar and the running nodes on a terminal, plain lines elsewhere. */
+
+import process from "node:process";
+import { format } from "node:util";
+import { definePlugin, type RunStart } from "../core/plugin.ts";
+import type { Plugin } from "../core/plugin.ts";
+
+/** Shows a run, and keeps what nodes print away from it. */
+export interface Progress {
+  /** The observer to be set for all nodes. */
+  readonly plugin: Plugin;
+  /** Prints a line above the bar. */
+  log(line: string): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** What to show. */
+export interface ProgressOptions {
+  /** Where results are kept, for the summary; `undefined` if nowhere. */
+  readonly location: string | undefined;
+}
+
+const BAR_WIDTH = 28;
+const REDRAW_MS = 80;
+// More nodes than this would flood a log: then a line a second is enough.
+const MOST_LINES = 100;
+const LINE_EVERY_MS = 1_000;
+
+/** Makes the progress that fits standard error. */
+export async function createProgress(options: ProgressOptions): Promise<Progress> {
+  const state = new ProgressState(options);
+  const screen = process.stderr.isTTY ? await createBar(state) : createLines(state);
+  const plugin = definePlugin("progress", () => ({
+    onRunStart(run: RunStart) {
+      state.start(run);
+      screen.draw();
+    },
+    onNodeStart({ name }) {
+      state.running.add(name);
+      screen.draw();
+    },
+    onNodeEnd({ name }, { durationMs, isStored }) {
+      state.running.delete(name);
+      state.done++;
+      screen.nodeEnd(name, `${isStored ? "read" : "ran"} in ${showDuration(durationMs)}`);
+    },
+    onNodeError({ name }, { error, willRetry }) {
+      if (willRetry) screen.log(`${error.message} Trying again.`);
+      state.running.delete(name);
+    },
+    onRunEnd({ durationMs, ran, read, error }) {
+      screen.stop();
+      if (error === undefined) screen.log(state.summary(durationMs, ran, read));
+      else screen.log(state.interrupted(ran));
+    },
+  }))();
+  return { plugin, log: (line) => screen.log(line), stop: () => screen.stop() };
+}
+
+/** Turns `console.log` and its like to standard error, above the bar, as standard output is for values. */
+export function redirectConsole(log: (line: string) => void): void {
+  for (const method of ["log", "info", "debug", "warn", "error"] as const) {
+    console[method] = (...args: unknown[]) => log(format(...args));
+  }
+}
+
+interface Screen {
+  draw(): void;
+  nodeEnd(name: string, how: string): void;
+  log(line: string): void;
+  stop(): void;
+}
+
+class ProgressState {
+  readonly running = new Set<string>();
+  readonly #location: string | undefined;
+  readonly started = performance.now();
+  done = 0;
+  total = 0;
+  #notNeeded = 0;
+
+  constructor(options: ProgressOptions) {
+    this.#location = options.location;
+  }
+
+  start(run: RunStart): void {
+    this.total = this.done + run.toRun + run.toRead;
+    this.#notNeeded = run.notNeeded;
+  }
+
+  summary(durationMs: number, ran: number, read: number): string {
+    const took = showDuration(durationMs);
+    const stored = read + this.#notNeeded;
+    if (this.#location === undefined) return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
+    if (ran === 0) {
+      return `All ${count(stored, "result")} read from storage in ${this.#location}; nothing had to run (${took}).`;
+    }
+    const reused = stored > 0 ? `, ${count(stored, "result")} read from storage` : "";
+    return `${count(ran, "node")} ran${reused} in ${took}; results are stored in ${this.#location}.`;
+  }
+
+  interrupted(ran: number): string {
+    const kept = this.#location !== undefined && ran > 0
+      ? `; their results are stored in ${this.#location}, so the next run goes on from here`
+      : "";
+    return `Stopped after ${count(ran, "node")}${kept}.`;
+  }
+}
+
+async function createBar(state: ProgressState): Promise<Screen> {
+  const { createLogUpdate } = await import("log-update");
+  const update = createLogUpdate(process.stderr, { showCursor: true });
+  let lastDraw = 0;
+  const render = () => {
+    lastDraw = performance.now();
+    const share = state.total > 0 ? state.done / state.total : 0;
+    const filled = Math.round(share * BAR_WIDTH);
+    const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+    const took = showDuration(performance.now() - state.started);
+    const names = [...state.running].join(", ");
+    update(`${bar} ${state.done}/${state.total}  ${took}  ${shorten(names)}`);
+  };
+  const timer = setInterval(render, REDRAW_MS);
+  const draw = () => {
+    if (performance.now() - lastDraw > REDRAW_MS) render();
+  };
+  return {
+    draw,
+    nodeEnd: draw,
+    log(line) {
+      update.clear();
+      process.stderr.write(`${line}\n`);
+    },
+    stop() {
+      clearInterval(timer);
+      update.clear();
+    },
+  };
+}
+
+function createLines(state: ProgressState): Screen {
+  let lastLine = 0;
+  const log = (line: string) => void process.stderr.write(`${line}\n`);
+  return {
+    draw() {},
+    nodeEnd(name, how) {
+      const now = performance.now();
+      if (state.total > MOST_LINES && now - lastLine < LINE_EVERY_MS) return;
+      lastLine = now;
+      log(`[${state.done}/${state.total}] ${name} ${how}`);
+    },
+    log,
+    stop() {},
+  };
+}
+
+function shorten(names: string): string {
+  const room = Math.max(10, (process.stderr.columns ?? 80) - BAR_WIDTH - 25);
+  return names.length > room ? `${names.slice(0, room - 1)}…` : names;
+}
+
+function count(n: number, what: string): string {
+  return `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+}
+
+function showDuration(ms: number): string {
+  if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round(ms % 60_000 / 1_000)} s`;
+}

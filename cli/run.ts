@@ -1,0 +1,155 @@
+/** `fuse run`: runs a workflow file and prints its targets' values. */
+
+import { Command, InvalidArgumentError } from "commander";
+import process from "node:process";
+import { LocalWorkflow } from "../backends/local.ts";
+import { compilePattern } from "../core/names.ts";
+import { recordOf } from "../core/node.ts";
+import type { Target } from "../core/types.ts";
+import { storageFactory } from "../storage/mod.ts";
+import { Interrupted, WorkflowFileError } from "./_errors.ts";
+import { type LoadedWorkflow, loadWorkflow } from "./_load.ts";
+import { formatValues, toJson } from "./_print.ts";
+import { createProgress, redirectConsole } from "./_progress.ts";
+
+const DEFAULT_STORAGE = ".fuse";
+
+interface RunFlags {
+  readonly storage: string | boolean;
+  readonly name?: string;
+  readonly param: Record<string, unknown>;
+  readonly select?: string;
+  readonly json?: boolean;
+  readonly check: boolean;
+}
+
+/** The command. */
+export function runCommand(): Command {
+  return new Command("run")
+    .description("run a workflow and print the values of its targets")
+    .argument("<workflow>", "file whose default export is a node, a list or record of nodes, or a function that returns one")
+    .option("--storage <place>", "folder or URL where results are kept and read from", DEFAULT_STORAGE)
+    .option("--no-storage", "keep nothing and run everything")
+    .option("--name <name>", "name under which results are stored (default: what the file says, or its name)")
+    .option("--param <key=value>", "parameter of a workflow that is a function; may be given again", addParam, {})
+    .option("--select <pattern>", "run and print only the nodes whose whole names match, and what they need", checkPattern)
+    .option("--json", "print the values as one JSON document")
+    .option("--no-check", "do not check types first")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  fuse run workflow.ts                          run it, keep results in ${DEFAULT_STORAGE}
+  fuse run workflow.ts --param seed=7           call a workflow that is a function with { seed: 7 }
+  fuse run workflow.ts --select 'train_.*'      only these nodes and what they need
+  fuse run workflow.ts --json > values.json     values as JSON; progress stays on the terminal
+  fuse run workflow.ts --no-storage             keep nothing
+
+Exit codes: 0 done, 1 a node failed, 2 the workflow is wrong, 3 storage, 64 usage, 130 interrupted.`,
+    )
+    .action(run);
+}
+
+async function run(file: string, flags: RunFlags): Promise<void> {
+  const storage = flags.storage === false
+    ? undefined
+    : storageFactory(flags.storage === true ? DEFAULT_STORAGE : flags.storage as string);
+  const progress = await createProgress({ location: storage?.location });
+  redirectConsole(progress.log);
+  try {
+    const loaded = await loadWorkflow(file, { params: flags.param, check: flags.check });
+    const workflow = flags.select === undefined ? loaded : select(loaded, flags.select);
+    const backend = new LocalWorkflow(workflow.targets, {
+      workflowName: flags.name ?? workflow.name,
+      storage,
+      plugins: [progress.plugin],
+      scope: flags.select === undefined ? "reachable" : "needed",
+      onWarning: (message) => progress.log(`warning: ${message}`),
+    });
+    const values = await untilInterrupted((signal) => backend.run({ signal }));
+    process.stdout.write(await showValues(workflow, values, flags.json ?? false));
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The nodes found by a pattern, as targets in the place of the workflow's own. */
+function select(workflow: LoadedWorkflow, pattern: string): LoadedWorkflow {
+  const all = new LocalWorkflow(workflow.targets, { workflowName: workflow.name });
+  const targets = all.query(pattern).nodes;
+  if (targets.length > 0) {
+    return { ...workflow, shape: "record", labels: targets.map(() => undefined), targets };
+  }
+  const MOST_SHOWN = 20;
+  const names = all.findNodes();
+  throw new WorkflowFileError(
+    `No node's whole name matches ${JSON.stringify(pattern)}. There are ${
+      names.slice(0, MOST_SHOWN).join(", ")
+    }${names.length > MOST_SHOWN ? `, and ${names.length - MOST_SHOWN} more` : ""}.`,
+  );
+}
+
+/** Ends a run at the first Ctrl-C, and the process at the second. */
+async function untilInterrupted<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new Interrupted("Interrupted."));
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  try {
+    return await action(controller.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt);
+  }
+}
+
+async function showValues(
+  workflow: LoadedWorkflow,
+  values: readonly unknown[],
+  asJson: boolean,
+): Promise<string> {
+  const labelled = values.map((value, at) => ({
+    label: workflow.labels[at] ?? nameOf(workflow.targets[at]),
+    value,
+  }));
+  if (!asJson) return `${await formatValues(labelled, workflow.shape === "one")}\n`;
+  const { shape } = workflow;
+  const document = shape === "one"
+    ? values[0]
+    : shape === "list"
+    ? values
+    : Object.fromEntries(labelled.map(({ label, value }) => [label, value]));
+  return `${toJson(document)}\n`;
+}
+
+function nameOf(target: Target): string {
+  return recordOf(target)!.name;
+}
+
+function addParam(text: string, params: Record<string, unknown>): Record<string, unknown> {
+  const at = text.indexOf("=");
+  if (at < 1) {
+    throw new InvalidArgumentError("It must be a key and a value, as in seed=7.");
+  }
+  return { ...params, [text.slice(0, at)]: parseValue(text.slice(at + 1)) };
+}
+
+/** JSON where it is JSON, such as `7`, `true` or `[1,2]`; else the text itself. */
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function checkPattern(pattern: string): string {
+  try {
+    compilePattern(pattern);
+    return pattern;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
