@@ -44,7 +44,7 @@ export class LocalWorkflow<const T extends Targets> extends Backend<T> {
     super(targets, options, console.warn);
   }
 
-  /** @ignore How this backend carries out a node. */
+  /** @internal How this backend carries out a node. */
   protected override createExecutor(graph: Graph, initializations: Initializations): Executor {
     return { slots: 1, execute: (i, values) => runInPlace(graph, initializations, i, values) };
   }

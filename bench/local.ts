@@ -69,8 +69,10 @@ else {
   const self = fileURLToPath(import.meta.url);
   const command = process.versions.deno ? ["run", "-A", self] : [self];
   const rows = (["chain", "fan"] as const).map((shape) => {
-    const rounds: Record<string, number>[] = Array.from({ length: ROUNDS }, () =>
-      JSON.parse(execFileSync(process.execPath, [...command, shape], { encoding: "utf8" })));
+    const rounds: Record<string, number>[] = Array.from(
+      { length: ROUNDS },
+      () => JSON.parse(execFileSync(process.execPath, [...command, shape], { encoding: "utf8" })),
+    );
     const of = (key: string) => Math.round(median(rounds.map((round) => round[key])));
     return {
       shape,
@@ -79,6 +81,8 @@ else {
       "peak, bytes a node": of("peakBytes"),
     };
   });
-  console.log(`LocalWorkflow, ${COUNT.toLocaleString("en")} synchronous nodes, median of ${ROUNDS}:`);
+  console.log(
+    `LocalWorkflow, ${COUNT.toLocaleString("en")} synchronous nodes, median of ${ROUNDS}:`,
+  );
   console.table(rows);
 }

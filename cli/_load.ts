@@ -71,7 +71,9 @@ function checkFile(file: string): void {
   const hint = best !== undefined && distance(name, best) <= Math.max(2, name.length / 3)
     ? ` Did you mean ${join(folder, best)}?`
     : near.length > 0
-    ? ` In ${resolve(folder)} there${listOf(near).replace(": ", near.length > 1 ? " are " : " is ")}.`
+    ? ` In ${resolve(folder)} there${
+      listOf(near).replace(": ", near.length > 1 ? " are " : " is ")
+    }.`
     : "";
   throw new WorkflowFileError(`There is no file ${file}.${hint}`);
 }
@@ -95,7 +97,10 @@ async function checkTypes(file: string): Promise<void> {
   const { code, output } = await execute(process.execPath, ["check", "--quiet", ...flags, file]);
   if (code === 0) return;
   const report = output
-    .replace(/^(error: )?Type checking failed\.$|^Found \d+ errors?\.$|^Stack backtrace:[^]*|^\s*\d+: <unknown>$/gm, "")
+    .replace(
+      /^(error: )?Type checking failed\.$|^Found \d+ errors?\.$|^Stack backtrace:[^]*|^\s*\d+: <unknown>$/gm,
+      "",
+    )
     .replace(/^error: /gm, "")
     .replace(/ \[ERROR\]:/g, ":")
     .replace(/\n{2,}/g, "\n")
@@ -180,7 +185,9 @@ async function readTargets(
       targets: entries.map(([, value]) => value as Target),
     };
   }
-  throw new WorkflowFileError(`${file} has no targets: ${whatIsWrong(module, exported, isFunction)}`);
+  throw new WorkflowFileError(
+    `${file} has no targets: ${whatIsWrong(module, exported, isFunction)}`,
+  );
 }
 
 async function callFunction(
@@ -202,13 +209,20 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function whatIsWrong(module: Record<string, unknown>, exported: unknown, wasCalled: boolean): string {
-  const advice = `write "export default …" with what a workflow function returned when it was called.`;
+function whatIsWrong(
+  module: Record<string, unknown>,
+  exported: unknown,
+  wasCalled: boolean,
+): string {
+  const advice =
+    `write "export default …" with what a workflow function returned when it was called.`;
   if (!("default" in module)) {
     const nodes = Object.entries(module).filter(([, value]) => isHandle(value));
     const named = nodes.map(([name]) => name);
     return named.length > 0
-      ? `it exports ${named.join(", ")}, but nothing by default: write "export default ${named[0]}".`
+      ? `it exports ${named.join(", ")}, but nothing by default: write "export default ${
+        named[0]
+      }".`
       : `it has no default export: ${advice}`;
   }
   if (isMaker(exported)) {
@@ -216,7 +230,7 @@ function whatIsWrong(module: Record<string, unknown>, exported: unknown, wasCall
     return `its default export is the workflow function ${name} itself: call it, as in "export default ${name}(…)".`;
   }
   const what = wasCalled ? "the function that it exports by default gave" : "its default export is";
-  return `${what} ${describe(exported)}: ${advice}`;
+  return `${what} ${describe(exported)}. W${advice.slice(1)}`;
 }
 
 function describe(value: unknown): string {

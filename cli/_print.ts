@@ -73,7 +73,9 @@ async function formatTable(rows: readonly Row[]): Promise<string> {
 
 /** Fractions of one column get the same number of digits, at most four. */
 function formatColumn(cells: readonly unknown[], areNumbers: boolean): string[] {
-  if (!areNumbers) return cells.map((cell) => cell === undefined || cell === null ? "" : String(cell));
+  if (!areNumbers) {
+    return cells.map((cell) => cell === undefined || cell === null ? "" : String(cell));
+  }
   const digits = Math.max(...(cells as number[]).map((cell) => {
     const fraction = String(cell).split(".")[1];
     return fraction === undefined || fraction.includes("e") ? 0 : Math.min(fraction.length, 4);

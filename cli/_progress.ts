@@ -51,8 +51,8 @@ export async function createProgress(options: ProgressOptions): Promise<Progress
     },
     onRunEnd({ durationMs, ran, read, error }) {
       screen.stop();
-      if (error === undefined) screen.log(state.summary(durationMs, ran, read));
-      else screen.log(state.interrupted(ran));
+      const line = error === undefined ? state.summary(durationMs, ran, read) : state.stopped(ran);
+      if (line !== undefined) screen.log(line);
     },
   }))();
   return { plugin, log: (line) => screen.log(line), stop: () => screen.stop() };
@@ -92,18 +92,25 @@ class ProgressState {
   summary(durationMs: number, ran: number, read: number): string {
     const took = showDuration(durationMs);
     const stored = read + this.#notNeeded;
-    if (this.#location === undefined) return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
+    if (this.#location === undefined) {
+      return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
+    }
     if (ran === 0) {
-      return `All ${count(stored, "result")} read from storage in ${this.#location}; nothing had to run (${took}).`;
+      return `${stored} of ${
+        count(stored, "result")
+      } read from storage in ${this.#location}; nothing had to run (${took}).`;
     }
     const reused = stored > 0 ? `, ${count(stored, "result")} read from storage` : "";
-    return `${count(ran, "node")} ran${reused} in ${took}; results are stored in ${this.#location}.`;
+    return `${
+      count(ran, "node")
+    } ran${reused} in ${took}; results are stored in ${this.#location}.`;
   }
 
-  interrupted(ran: number): string {
-    const kept = this.#location !== undefined && ran > 0
-      ? `; their results are stored in ${this.#location}, so the next run goes on from here`
-      : "";
+  stopped(ran: number): string | undefined {
+    if (ran === 0) return undefined;
+    const kept = this.#location === undefined
+      ? ""
+      : `; what they gave is stored in ${this.#location}, so the next run goes on from here`;
     return `Stopped after ${count(ran, "node")}${kept}.`;
   }
 }

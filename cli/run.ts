@@ -27,12 +27,31 @@ interface RunFlags {
 export function runCommand(): Command {
   return new Command("run")
     .description("run a workflow and print the values of its targets")
-    .argument("<workflow>", "file whose default export is a node, a list or record of nodes, or a function that returns one")
-    .option("--storage <place>", "folder or URL where results are kept and read from", DEFAULT_STORAGE)
+    .argument(
+      "<workflow>",
+      "file whose default export is a node, a list or record of nodes, or a function that returns one",
+    )
+    .option(
+      "--storage <place>",
+      "folder or URL where results are kept and read from",
+      DEFAULT_STORAGE,
+    )
     .option("--no-storage", "keep nothing and run everything")
-    .option("--name <name>", "name under which results are stored (default: what the file says, or its name)")
-    .option("--param <key=value>", "parameter of a workflow that is a function; may be given again", addParam, {})
-    .option("--select <pattern>", "run and print only the nodes whose whole names match, and what they need", checkPattern)
+    .option(
+      "--name <name>",
+      "name under which results are stored (default: what the file says, or its name, with the parameters)",
+    )
+    .option(
+      "--param <key=value>",
+      "parameter of a workflow that is a function; may be given again",
+      addParam,
+      {},
+    )
+    .option(
+      "--select <pattern>",
+      "run and print only the nodes whose whole names match, and what they need",
+      checkPattern,
+    )
     .option("--json", "print the values as one JSON document")
     .option("--no-check", "do not check types first")
     .addHelpText(
@@ -60,7 +79,7 @@ async function run(file: string, flags: RunFlags): Promise<void> {
     const loaded = await loadWorkflow(file, { params: flags.param, check: flags.check });
     const workflow = flags.select === undefined ? loaded : select(loaded, flags.select);
     const backend = new LocalWorkflow(workflow.targets, {
-      workflowName: flags.name ?? workflow.name,
+      workflowName: flags.name ?? nameWithParams(workflow.name, flags.param),
       storage,
       plugins: [progress.plugin],
       scope: flags.select === undefined ? "reachable" : "needed",
@@ -71,6 +90,13 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+/** Results of different parameters are kept apart, as a stored result is found by names alone. */
+function nameWithParams(name: string, params: Readonly<Record<string, unknown>>): string {
+  const shown = Object.entries(params).sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return [name, ...shown].join(" ");
 }
 
 /** The nodes found by a pattern, as targets in the place of the workflow's own. */

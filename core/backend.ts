@@ -33,7 +33,11 @@ export interface BackendOptions {
   onWarning?: Warn;
 }
 
-/** Takes a warning for the user. */
+/**
+ * Takes a warning for the user.
+ *
+ * @internal
+ */
 export type Warn = (message: string) => void;
 
 /** What `run` takes. */
@@ -70,7 +74,7 @@ export abstract class Backend<const T extends Targets> {
     }
   }
 
-  /** Carries out the ready nodes of one run. */
+  /** @internal Carries out the ready nodes of one run. */
   protected abstract createExecutor(graph: Graph, initializations: Initializations): Executor;
 
   /** Keeps results in a storage, and reads from it what is there. */
@@ -141,7 +145,9 @@ export abstract class Backend<const T extends Targets> {
       const known = have;
       const available = storage && { isStored, has: (i: number) => known.has(i) };
       const actions = planRun(graph, available, this.#scope);
-      if (watchers.isAny) watchers.runStart({ workflowName, ...countActions(actions) });
+      if (watchers.isAny) {
+        watchers.runStart({ workflowName, ...countActions(actions, isStored) });
+      }
       const executor = this.createExecutor(graph, initializations);
       const setup = { graph, actions, have, executor, watchers, workflowName, storage, signal };
       const outcome = await new Run(setup).start();
@@ -160,13 +166,13 @@ function pickTarget(target: NodeRecord | ItemRecord, value: unknown): unknown {
   }
 }
 
-function countActions(actions: Uint8Array) {
+function countActions(actions: Uint8Array, isStored: (i: number) => boolean) {
   const count = { toRun: 0, toRead: 0, notNeeded: 0 };
-  for (const action of actions) {
+  actions.forEach((action, i) => {
     if (action === RUN) count.toRun++;
     else if (action === READ) count.toRead++;
-    else if (action === LEAVE) count.notNeeded++;
-  }
+    else if (action === LEAVE && isStored(i)) count.notNeeded++;
+  });
   return count;
 }
 
@@ -184,7 +190,9 @@ function checkOptions(options: BackendOptions): void {
     const value = options[key as keyof typeof known];
     if (value === undefined || (values as readonly string[]).includes(value)) continue;
     throw new TypeError(
-      `Cannot make a backend as '${key}' must be ${values.join(" or ")}: current value is ${value}.`,
+      `Cannot make a backend as '${key}' must be ${
+        values.join(" or ")
+      }: current value is ${value}.`,
     );
   }
 }

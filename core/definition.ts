@@ -2,9 +2,18 @@
 
 import type { CallSite } from "./place.ts";
 
-/** Any function or class of the user's. */
+/**
+ * Any function.
+ *
+ * @internal
+ */
 // deno-lint-ignore no-explicit-any
 export type AnyFunction = (...args: any[]) => any;
+/**
+ * Any class.
+ *
+ * @internal
+ */
 // deno-lint-ignore no-explicit-any
 export type AnyClass = new (...args: any[]) => any;
 

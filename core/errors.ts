@@ -29,6 +29,7 @@ export class GraphError extends FuseError {
   /** The names of the nodes concerned. */
   readonly nodes: readonly string[];
 
+  /** Says what is wrong with which nodes. */
   constructor(message: string, options: { reason: GraphReason; nodes?: readonly string[] }) {
     super(message);
     this.reason = options.reason;
@@ -48,6 +49,7 @@ export class NodeError extends FuseError {
   /** What the node was doing. */
   readonly phase: NodePhase;
 
+  /** Says which node failed in doing what. */
   constructor(message: string, options: { nodeName: string; phase: NodePhase; cause?: unknown }) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.nodeName = options.nodeName;
@@ -69,6 +71,7 @@ export class StorageError extends FuseError {
   /** What went wrong, as a constant to compare with. */
   readonly reason: StorageReason;
 
+  /** Says what could not be done to what, and why. */
   constructor(
     message: string,
     options: {

@@ -30,7 +30,11 @@ export function handleOf(record: NodeRecord): object {
 }
 
 /** Makes a record of a call and enters it with the nodes that it reads. */
-export function makeNode(definition: Definition, args: unknown[], previous?: NodeRecord): NodeRecord {
+export function makeNode(
+  definition: Definition,
+  args: unknown[],
+  previous?: NodeRecord,
+): NodeRecord {
   const record = new NodeRecord(definition, definition.made);
   record.args = captureArguments(args, (node) => node.addDependent(record));
   definition.made++;

@@ -15,7 +15,11 @@ export function compilePattern(pattern: Pattern | undefined): (name: string) => 
   const source = isExpression ? pattern.source : pattern;
   // Only flags that change what matches; the ends are marked so that the flag `m` does not move them.
   const flags = isExpression ? pattern.flags.replace(/[dgy]/g, "") : "u";
-  const wrap = (flags: string) => new RegExp(`(?<![^])(?:${source})(?![^])`, flags);
+  const wrap = (flags: string) => {
+    // Alone first: the wrapping could make a wrong pattern a right one.
+    new RegExp(source, flags);
+    return new RegExp(`(?<![^])(?:${source})(?![^])`, flags);
+  };
   try {
     const whole = tryFlags(wrap, flags);
     return (name) => whole.test(name);

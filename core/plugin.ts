@@ -119,7 +119,9 @@ export function definePlugin<O = void, D = unknown>(
   create: (options: O) => PluginHooks<D>,
 ): (options: O) => Plugin {
   if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot define a plugin as 'name' must be a text of at least one character.");
+    throw new TypeError(
+      "Cannot define a plugin as 'name' must be a text of at least one character.",
+    );
   }
   return (options) => ({ name, options, hooks: create(options) as PluginHooks });
 }

@@ -68,8 +68,7 @@ const CHECKS: Record<keyof RemoteArgs, (value: unknown) => string | undefined> =
       ? undefined
       : "a whole number of at least 0",
   retryDelayMs: amount,
-  timeoutMs: (value) =>
-    typeof value === "number" && value > 0 ? undefined : "a number above 0",
+  timeoutMs: (value) => typeof value === "number" && value > 0 ? undefined : "a number above 0",
 };
 
 function amount(value: unknown): string | undefined {
@@ -84,12 +83,16 @@ function isPlainRecord(value: unknown): value is Record<string, unknown> {
 
 function checkRemoteArgs(args: RemoteArgs): void {
   if (!isPlainRecord(args)) {
-    throw new TypeError(`Cannot set remote args as they must be a record: current value is ${args}.`);
+    throw new TypeError(
+      `Cannot set remote args as they must be a record: current value is ${args}.`,
+    );
   }
   for (const [key, value] of Object.entries(args)) {
     if (!Object.hasOwn(CHECKS, key)) {
       throw new TypeError(
-        `Cannot set remote args as '${key}' is none of them: known are ${Object.keys(CHECKS).join(", ")}.`,
+        `Cannot set remote args as '${key}' is none of them: known are ${
+          Object.keys(CHECKS).join(", ")
+        }.`,
       );
     }
     const expected = value === undefined ? undefined : CHECKS[key as keyof RemoteArgs](value);

@@ -296,7 +296,10 @@ export class Run {
   #held(): Map<number, unknown> {
     const have = new Map<number, unknown>();
     for (let i = 0; i < this.#values.length; i++) {
-      if (i in this.#values && this.#readers[i] > 0 && this.#graph.nodes[i].definition.kind !== "constructor") {
+      if (
+        i in this.#values && this.#readers[i] > 0 &&
+        this.#graph.nodes[i].definition.kind !== "constructor"
+      ) {
         have.set(i, this.#values[i]);
       }
     }

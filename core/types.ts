@@ -1,5 +1,7 @@
 /** The types that users see: nodes, items, instances and what may be passed to a node. */
 
+import type { AnyFunction } from "./definition.ts";
+
 declare const value: unique symbol;
 declare const instance: unique symbol;
 
@@ -15,10 +17,18 @@ export interface InstanceRef<out I> {
   readonly [instance]: I;
 }
 
-// deno-lint-ignore ban-types
-type Opaque = Function | Date | RegExp | Error | Promise<unknown> | ArrayBufferLike | ArrayBufferView
-  | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>;
+type Opaque =
+  | AnyFunction
+  | Date
+  | RegExp
+  | Error
+  | Promise<unknown>
+  | ArrayBufferLike
+  | ArrayBufferView
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>;
 
+/** @internal */
 type ArgParts<T> = T extends Opaque ? never
   : T extends object ? { readonly [K in keyof T]: Arg<T[K]> }
   : never;
@@ -47,8 +57,9 @@ type ReservedKey =
   | "toLocaleString"
   | "valueOf";
 
-// deno-lint-ignore no-explicit-any
-type ValueKey<T> = { [K in keyof T]-?: T[K] extends (...args: any[]) => unknown ? never : K }[keyof T];
+type ValueKey<T> = {
+  [K in keyof T]-?: T[K] extends AnyFunction ? never : K;
+}[keyof T];
 
 type ObjectItems<T> = {
   readonly [K in Exclude<ValueKey<T>, ReservedKey | symbol>]: Item<T[K]>;
@@ -60,9 +71,9 @@ type ListItems<E> = {
   [Symbol.iterator](): Iterator<Item<E>>;
 };
 
+/** @internal */
 type Items<T> = IsAny<T> extends true ? AnyItems
-  : [T] extends [readonly (infer E)[]]
-    ? (number extends T["length"] ? ListItems<E>
+  : [T] extends [readonly (infer E)[]] ? (number extends T["length"] ? ListItems<E>
       : { readonly [K in keyof T]: Item<T[K]> } & NoArrayMethods)
   : [T] extends [ArrayBufferView & ArrayLike<infer E>] ? ListItems<E>
   : [T] extends [Opaque] ? unknown
@@ -81,6 +92,7 @@ type KeyOf<T> = IsAny<T> extends true ? any : T extends readonly unknown[] ? num
 // deno-lint-ignore no-explicit-any
 type At<T, K> = IsAny<T> extends true ? any : K extends keyof T ? T[K] : never;
 
+/** @internal */
 interface ItemMethods<T> {
   /** Refers to a part of the future value, also by a key that is otherwise taken, such as `"then"`. */
   item<K extends KeyOf<T>>(key: K): Item<At<T, K>>;
@@ -89,6 +101,7 @@ interface ItemMethods<T> {
 /** A part of a node's future value, of type `T`; items of it are items again. */
 export type Item<T> = Ref<T> & ItemMethods<T> & Items<T>;
 
+/** @internal */
 interface NodeMethods<T> {
   /** Names the node and gives it back. */
   setName(name: string): Node<T>;
@@ -97,17 +110,22 @@ interface NodeMethods<T> {
 /** A node: the future value, of type `T`, of one call of a workflow function or method. */
 export type Node<T> = NodeMethods<T> & Item<T>;
 
+/** @internal */
 interface ActorMethods<I> {
   /** Names the constructor's node and gives the instance back. */
   setName(name: string): Actor<I>;
 }
 
 /** A stateful node: a future instance of the class `I`, each method call of which makes a node. */
-export type Actor<I> = InstanceRef<I> & ActorMethods<I> & {
-  // deno-lint-ignore no-explicit-any
-  readonly [K in keyof I as I[K] extends (...args: any[]) => unknown ? Exclude<K, "setName"> : never]:
-    I[K] extends (...args: infer A) => infer R ? (...args: Args<A>) => Node<Awaited<R>> : never;
-};
+export type Actor<I> =
+  & InstanceRef<I>
+  & ActorMethods<I>
+  & {
+    readonly [
+      // deno-lint-ignore no-explicit-any
+      K in keyof I as I[K] extends (...args: any[]) => unknown ? Exclude<K, "setName"> : never
+    ]: I[K] extends (...args: infer A) => infer R ? (...args: Args<A>) => Node<Awaited<R>> : never;
+  };
 
 /** What a backend can be asked for: a node, an item or an instance. */
 export type Target = Ref<unknown> | InstanceRef<unknown>;

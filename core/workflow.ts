@@ -1,12 +1,6 @@
 /** The front end: the one directive, and names. */
 
-import {
-  type AnyClass,
-  type AnyFunction,
-  Definition,
-  isClass,
-  isGenerator,
-} from "./definition.ts";
+import { type AnyClass, type AnyFunction, Definition, isClass, isGenerator } from "./definition.ts";
 import { actorHandle, makeNode, nameNode, nodeHandle } from "./handles.ts";
 import { recordOf } from "./node.ts";
 import { CallSite } from "./place.ts";
@@ -77,14 +71,18 @@ export function isMaker(value: unknown): boolean {
  * ```
  */
 export function workflow<C extends AnyClass>(cls: C, context: ClassDecoratorContext<C>): C;
+/** Turns a class into one that makes stateful nodes. */
 export function workflow<A extends unknown[], I>(
   cls: new (...args: A) => I,
 ): WorkflowClass<A, I>;
+/** Turns a function into one that makes nodes. */
 export function workflow<A extends unknown[], R>(fn: (...args: A) => R): WorkflowFunction<A, R>;
+/** Turns a class into one that makes stateful nodes with a name of your own. */
 export function workflow<A extends unknown[], I>(
   name: string,
   cls: new (...args: A) => I,
 ): WorkflowClass<A, I>;
+/** Turns a function into one that makes nodes with a name of your own. */
 export function workflow<A extends unknown[], R>(
   name: string,
   fn: (...args: A) => R,
@@ -125,7 +123,9 @@ function checkTarget(
     );
   }
   if (isMaker(target)) {
-    throw new TypeError(`Cannot make a workflow function of "${target.name}", as it is one already.`);
+    throw new TypeError(
+      `Cannot make a workflow function of "${target.name}", as it is one already.`,
+    );
   }
   if (typeof name !== "string" || name === "") {
     throw new TypeError(

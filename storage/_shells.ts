@@ -51,12 +51,17 @@ export function shellOf(thing: object, index: number): Shell | undefined {
 export function makeShell(kind: string): object {
   if (kind === "array") return [];
   if (kind === "object") return {};
-  if (!Object.hasOwn(ERRORS, kind)) throw new CodecError(`The kind of object "${kind}" is not known.`);
+  if (!Object.hasOwn(ERRORS, kind)) {
+    throw new CodecError(`The kind of object "${kind}" is not known.`);
+  }
   return kind === "AggregateError" ? new AggregateError([]) : new ERRORS[kind]();
 }
 
 /** Gives the objects their contents. */
-export function fillShells(shells: readonly object[], contents: readonly (readonly Field[])[]): void {
+export function fillShells(
+  shells: readonly object[],
+  contents: readonly (readonly Field[])[],
+): void {
   shells.forEach((shell, index) => {
     if (shell instanceof Error) {
       for (const key of ["message", "stack", "errors"]) delete (shell as never)[key];

@@ -33,7 +33,7 @@ export function isJson(root: unknown): boolean {
         if (value === null) continue;
         if (seen.has(value) || !isJsonContainer(value)) return false;
         seen.add(value);
-        if (Array.isArray(value)) for (const element of value) open.push(element);
+        if (Array.isArray(value)) { for (const element of value) open.push(element); }
         else for (const key in value) open.push((value as Record<string, unknown>)[key]);
         continue;
       default:

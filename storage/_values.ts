@@ -8,7 +8,7 @@
 import { DevalueError, parse, stringify } from "./_libraries.ts";
 import { CodecError } from "../core/errors.ts";
 import { fillShells, makeShell, type Shell } from "./_shells.ts";
-import { isJson, isLongNumberList, survey, type Survey } from "./_survey.ts";
+import { isJson, isLongNumberList, type Survey, survey } from "./_survey.ts";
 
 /** How the text is to be read. */
 export type Encoding = "json" | "devalue";

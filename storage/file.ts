@@ -185,7 +185,10 @@ function explain(error: NodeJS.ErrnoException, path: string): [StorageReason, st
       ];
     case "ENOTDIR":
     case "EEXIST":
-      return ["unavailable", `there is a file where a folder must be. Choose another folder than ${path}.`];
+      return [
+        "unavailable",
+        `there is a file where a folder must be. Choose another folder than ${path}.`,
+      ];
     default:
       return ["unavailable", `${error.message}.`];
   }

@@ -6,6 +6,7 @@ export interface OpenObject {
   readonly byteLength: number;
   /** Reads a range into a buffer of its own. */
   read(offset: number, length: number): Promise<ArrayBuffer>;
+  /** Ends the reading. */
   close(): Promise<void>;
 }
 
@@ -24,13 +25,17 @@ export interface ObjectStore {
    * may change after this returns: they are written or copied before.
    */
   put(folder: string, name: string, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void>;
+  /** Opens an object for reading. */
   open(folder: string, name: string): Promise<OpenObject | undefined>;
+  /** Whether there is an object. */
   has(folder: string, name: string): Promise<boolean>;
   /** The names of a folder's objects, in any order. */
   list(folder: string): Promise<string[]>;
+  /** Renames an object. */
   rename(folder: string, from: string, to: string): Promise<void>;
+  /** Removes an object, and gives whether there was one. */
   remove(folder: string, name: string): Promise<boolean>;
-  /** Removes a folder with all that is in it. */
+  /** Removes a folder with all that is in it, and gives whether there was one. */
   removeFolder(folder: string): Promise<boolean>;
 }
 

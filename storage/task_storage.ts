@@ -150,7 +150,12 @@ export function storageError(
   message: string,
   cause?: unknown,
 ): StorageError {
-  return new StorageError(message, { operation, key, reason, ...(cause !== undefined && { cause }) });
+  return new StorageError(message, {
+    operation,
+    key,
+    reason,
+    ...(cause !== undefined && { cause }),
+  });
 }
 
 function folderOf(workflow: string): string {

@@ -25,12 +25,19 @@ const sum = workflow(function sum(a: number, b: number) {
 });
 const load = task(async function load(path: string) {
   await Promise.resolve(path);
-  return { X: [[1, 2], [3, 4]], y: new Float64Array(2), meta: { path, size: 2 as number | undefined } };
+  return {
+    X: [[1, 2], [3, 4]],
+    y: new Float64Array(2),
+    meta: { path, size: 2 as number | undefined },
+  };
 });
 const pair = workflow(function pair(a: number, b: string): [number, string] {
   return [a, b];
 });
-const mean = workflow("mean", (values: number[], weights?: number[]) => values.length + (weights?.length ?? 0));
+const mean = workflow(
+  "mean",
+  (values: number[], weights?: number[]) => values.length + (weights?.length ?? 0),
+);
 const identity = workflow(function identity<T>(value: T): T {
   return value;
 });
@@ -73,11 +80,16 @@ export function nodesAndArguments(): void {
 
 export function asynchronousFunctions(): void {
   const data = load("digits.csv");
-  expectType<Equal<typeof data, Node<{
-    X: number[][];
-    y: Float64Array<ArrayBuffer>;
-    meta: { path: string; size: number | undefined };
-  }>>>();
+  expectType<
+    Equal<
+      typeof data,
+      Node<{
+        X: number[][];
+        y: Float64Array<ArrayBuffer>;
+        meta: { path: string; size: number | undefined };
+      }>
+    >
+  >();
   const total: Arg<number> = sum(data.X[0][1], data.y[0]);
   concat(data.meta.path);
   const { X, y } = data;
@@ -174,14 +186,16 @@ class Decorated {
 export async function backends(): Promise<void> {
   const one = await new LocalWorkflow(sum(1, 2), { workflowName: "one" }).run();
   expectType<Equal<typeof one, number>>();
-  const many = await new LocalWorkflow([sum(1, 2), pair(1, "x")[1]], { workflowName: "many" }).run();
+  const many = await new LocalWorkflow([sum(1, 2), pair(1, "x")[1]], { workflowName: "many" })
+    .run();
   expectType<Equal<typeof many, [number, string]>>();
   const list: Node<number>[] = [];
   const values = await new LocalWorkflow(list, { workflowName: "list" }).run();
   expectType<Equal<typeof values, number[]>>();
   const instance = await new LocalWorkflow(new Counter(1), { workflowName: "instance" }).run();
   expectType<Equal<typeof instance, Accumulator>>();
-  new LocalWorkflow(sum(1, 2), { workflowName: "x" }).query("a").setRemoteArgs({ numCpus: 1 }).setStored(false);
+  new LocalWorkflow(sum(1, 2), { workflowName: "x" }).query("a").setRemoteArgs({ numCpus: 1 })
+    .setStored(false);
   // @ts-expect-error No target
   new LocalWorkflow(3, { workflowName: "x" });
   // @ts-expect-error No name
