@@ -70,6 +70,7 @@ Exit codes: 0 done, 1 a node failed, 2 the workflow is wrong, 3 storage, 64 usag
 }
 
 async function run(file: string, flags: RunFlags): Promise<void> {
+  const interrupt = listenForInterrupt();
   const storage = flags.storage === false
     ? undefined
     : storageFactory(flags.storage === true ? DEFAULT_STORAGE : flags.storage as string);
@@ -85,7 +86,7 @@ async function run(file: string, flags: RunFlags): Promise<void> {
       scope: flags.select === undefined ? "reachable" : "needed",
       onWarning: (message) => progress.log(`warning: ${message}`),
     });
-    const values = await untilInterrupted((signal) => backend.run({ signal }));
+    const values = await backend.run({ signal: interrupt() });
     process.stdout.write(await showValues(workflow, values, flags.json ?? false));
   } finally {
     progress.stop();
@@ -115,20 +116,24 @@ function select(workflow: LoadedWorkflow, pattern: string): LoadedWorkflow {
   );
 }
 
-/** Ends a run at the first Ctrl-C, and the process at the second. */
-async function untilInterrupted<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Listens for Ctrl-C, from the start on, as runtimes take a moment to begin listening.
+ *
+ * It ends the process, until the signal that is returned has been asked for: then the first one aborts that, so that the
+ * run can end well, and only the second one ends the process.
+ */
+function listenForInterrupt(): () => AbortSignal {
   const controller = new AbortController();
+  let isRunning = false;
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (!isRunning || controller.signal.aborted) process.exit(130);
     controller.abort(new Interrupted("Interrupted."));
   };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.on(signal, interrupt);
-  try {
-    return await action(controller.signal);
-  } finally {
-    for (const signal of signals) process.off(signal, interrupt);
-  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
+  return () => {
+    isRunning = true;
+    return controller.signal;
+  };
 }
 
 async function showValues(

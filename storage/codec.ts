@@ -6,7 +6,7 @@
  * | 0–7 | `FUSEOBJ1` |
  * | 8–11 | length of the header, H |
  * | 12–15 | zero |
- * | 16–47 | SHA-256 of the header |
+ * | 16–47 | SHA-256 of the bytes before it, of the header and of the zeros behind it |
  * | 48–(48 + H) | header: JSON in UTF-8 |
  * | … | zeros up to a multiple of 64: here the payload starts |
  *
@@ -42,6 +42,8 @@ export interface Header {
   readonly partBytes: readonly number[];
   /** SHA-256 of the payload, in hexadecimal digits. */
   readonly payloadDigest: string;
+  /** Where the payload starts; not written, but known once the header is read. */
+  readonly payloadOffset: number;
 }
 
 /** Where the bytes of an object are read from. */
@@ -54,9 +56,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const MAGIC = new TextEncoder().encode("FUSEOBJ1");
 const PREFIX_BYTES = 48;
+const DIGEST_OFFSET = 16;
 const ALIGNMENT = 64;
-// Far above any header that was written: what is larger is not one.
-const MAX_HEADER_BYTES = 256 * 1024 * 1024;
 
 /**
  * The pieces of an object in the order in which they are written; parts are not copied.
@@ -72,7 +73,7 @@ export function encodeObject(
   const { encoding, text, parts } = encodeValue(value);
   const textBytes = new TextEncoder().encode(text);
   const payload = [textBytes, ...parts].flatMap((piece) => [piece, padding(piece.length)]);
-  const header: Header = {
+  const header: Omit<Header, "payloadOffset"> = {
     format: 1,
     version: VERSION,
     workflow,
@@ -88,11 +89,12 @@ export function encodeObject(
     payloadDigest: digest(payload).toString("hex"),
   };
   const headerBytes = new TextEncoder().encode(JSON.stringify(header));
-  const prefix = new Uint8Array(PREFIX_BYTES);
-  prefix.set(MAGIC);
-  new DataView(prefix.buffer).setUint32(8, headerBytes.length, true);
-  prefix.set(digest([headerBytes]), 16);
-  return [prefix, headerBytes, padding(PREFIX_BYTES + headerBytes.length), ...payload];
+  const head = new Uint8Array(aligned(PREFIX_BYTES + headerBytes.length));
+  head.set(MAGIC);
+  new DataView(head.buffer).setUint32(8, headerBytes.length, true);
+  head.set(headerBytes, PREFIX_BYTES);
+  head.set(headDigest(head), DIGEST_OFFSET);
+  return [head, ...payload];
 }
 
 /**
@@ -102,25 +104,25 @@ export function encodeObject(
  */
 export async function readHeader(source: ByteSource): Promise<Header> {
   if (source.byteLength < PREFIX_BYTES) throw new CodecError("The object is cut off.");
-  const prefix = new Uint8Array(await source.read(0, PREFIX_BYTES));
-  if (MAGIC.some((byte, i) => prefix[i] !== byte)) {
+  const prefix = await source.read(0, PREFIX_BYTES);
+  if (MAGIC.some((byte, i) => new Uint8Array(prefix)[i] !== byte)) {
     throw new CodecError("It is not an object of Function Fuse.");
   }
-  const length = new DataView(prefix.buffer).getUint32(8, true);
-  if (length > MAX_HEADER_BYTES || PREFIX_BYTES + length > source.byteLength) {
-    throw new CodecError("The object is cut off.");
-  }
-  const bytes = new Uint8Array(await source.read(PREFIX_BYTES, length));
-  if (!digest([bytes]).equals(prefix.subarray(16))) {
+  const headerBytes = new DataView(prefix).getUint32(8, true);
+  const headBytes = aligned(PREFIX_BYTES + headerBytes);
+  if (headBytes > source.byteLength) throw new CodecError("The object is cut off.");
+  const head = new Uint8Array(await source.read(0, headBytes));
+  if (!headDigest(head).equals(head.subarray(DIGEST_OFFSET, PREFIX_BYTES))) {
     throw new CodecError("The object's header was altered.");
   }
-  const header: Header = JSON.parse(new TextDecoder().decode(bytes));
-  if (header.format !== 1) {
+  const text = head.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes);
+  const fields: Omit<Header, "payloadOffset"> = JSON.parse(new TextDecoder().decode(text));
+  if (fields.format !== 1) {
     throw new CodecError(
-      `The object has format ${header.format}, which version ${VERSION} can't read: use a newer version.`,
+      `The object has format ${fields.format}, which version ${VERSION} can't read: use a newer version.`,
     );
   }
-  return header;
+  return { ...fields, payloadOffset: headBytes };
 }
 
 /**
@@ -129,8 +131,7 @@ export async function readHeader(source: ByteSource): Promise<Header> {
  * @throws {CodecError} If the object is torn, altered or none of ours.
  */
 export async function readValue(source: ByteSource, header: Header): Promise<unknown> {
-  const headerBytes = new Uint8Array(await source.read(8, 4));
-  let offset = aligned(PREFIX_BYTES + new DataView(headerBytes.buffer).getUint32(0, true));
+  let offset = header.payloadOffset;
   const hash = createHash("sha256");
   const pieces: ArrayBuffer[] = [];
   const lengths = [header.textBytes, ...header.partBytes];
@@ -139,7 +140,9 @@ export async function readValue(source: ByteSource, header: Header): Promise<unk
   }
   for (const length of lengths) {
     const piece = await source.read(offset, length);
-    hash.update(new Uint8Array(piece)).update(padding(length));
+    // The zeros too, as an altered object is altered wherever it is.
+    const filling = await source.read(offset + length, aligned(length) - length);
+    hash.update(new Uint8Array(piece)).update(new Uint8Array(filling));
     pieces.push(piece);
     offset += aligned(length);
   }
@@ -166,6 +169,10 @@ export function taskInfo(header: Header, bytes: number): TaskInfo {
     ...(definition !== null && { definition }),
     ...(durationMs !== null && { durationMs }),
   };
+}
+
+function headDigest(head: Bytes) {
+  return digest([head.subarray(0, DIGEST_OFFSET), head.subarray(PREFIX_BYTES)]);
 }
 
 function digest(pieces: readonly Bytes[]) {

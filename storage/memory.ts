@@ -15,7 +15,8 @@ export class MemoryStorage extends TaskStorage {
   }
 }
 
-class MemoryObjects implements ObjectStore {
+/** Objects in memory. */
+export class MemoryObjects implements ObjectStore {
   readonly location = "memory";
   readonly #folders = new Map<string, Map<string, Uint8Array>>();
 

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Ended, Workspace } from "../support/fuse.ts";
+
+const workspace = new Workspace();
+after(() => workspace.remove());
+
+const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+const run = (...args: string[]) => workspace.fuse(["run", ...args]);
+
+const HEAD = `import { workflow } from "functionfuse";
+const sum = workflow(function sum(a: number, b: number) { return a + b; });
+`;
+
+/** Nothing of ours and no raw stack may be in what a researcher reads. */
+function assertReadable({ stderr }: Ended): void {
+  assert.doesNotMatch(
+    stderr,
+    /(core|cli|backends|storage)\/\w+\.ts:\d|node:internal|ext:|Stack backtrace/,
+  );
+}
+
+describe("fuse run", () => {
+  it("prints the value on stdout, progress on stderr, and reads results the second time", async () => {
+    const first = await run(example("quickstart.ts"));
+    assert.deepEqual([first.code, first.stdout], [0, "6\n"]);
+    assert.match(first.stderr, /\[1\/3\] node1 ran in .*\n.*\n\[3\/3\] node3 ran in/);
+    assert.match(first.stderr, /3 nodes ran in .*results are stored in \.fuse/);
+    assert.deepEqual(readdirSync(join(workspace.path, ".fuse", "quickstart")).length, 3);
+
+    const second = await run(example("quickstart.ts"));
+    assert.deepEqual([second.code, second.stdout], [0, "6\n"]);
+    assert.match(second.stderr, /3 of 3 results read from storage in \.fuse; nothing had to run/);
+  });
+
+  it("runs a class", async () => {
+    const { code, stdout } = await run(example("incremental_sum.ts"), "--no-storage");
+    assert.deepEqual([code, stdout], [0, "4\n"]);
+  });
+
+  it("keeps nothing with --no-storage, and results elsewhere with --storage and --name", async () => {
+    const none = await run(example("incremental_sum.ts"), "--no-storage");
+    assert.match(none.stderr, /nothing is stored/);
+    assert.equal(existsSync(join(workspace.path, ".fuse", "incremental_sum")), false);
+    await run(example("quickstart.ts"), "--storage", "elsewhere", "--name", "mine");
+    assert.deepEqual(readdirSync(join(workspace.path, "elsewhere")), ["mine"]);
+  });
+
+  it("prints lists, records and tables", async () => {
+    workspace.write(
+      "shapes.ts",
+      `${HEAD}
+const rows = workflow(function rows() { return [{ name: "knn", score: 0.5 }, { name: "tree", score: 0.25 }]; });
+export const workflowName = "shapes of targets";
+export default { total: sum(1, 2), rows: rows() };`,
+    );
+    workspace.write("list.ts", `${HEAD}export default [sum(1, 2).setName("a b"), sum(3, 4)];`);
+    const record = await run("shapes.ts", "--storage", "shapes");
+    assert.match(
+      record.stdout,
+      /^total: 3\nrows:\n┌[^]*│ name │ score │[^]*│ tree │  0\.25 │/m,
+    );
+    assert.deepEqual(readdirSync(join(workspace.path, "shapes")), ["shapes%20of%20targets"]);
+    const list = await run("list.ts");
+    assert.equal(list.stdout, "a b: 3\nsum_0001: 7\n");
+  });
+
+  it("prints one JSON document with --json", async () => {
+    workspace.write(
+      "values.ts",
+      `import { workflow } from "functionfuse";
+const make = workflow(function make() {
+  return { map: new Map([["a", 1n]]), set: new Set([1]), f: new Float32Array([1.5]), u: undefined, n: NaN, d: new Date(0) };
+});
+const one = workflow(function one() { console.log("printed by a node"); return 1; });
+export default { all: make(), one: one() };`,
+    );
+    const { code, stdout, stderr } = await run("values.ts", "--json");
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), {
+      all: { map: { a: "1" }, set: [1], f: [1.5], u: null, n: null, d: "1970-01-01T00:00:00.000Z" },
+      one: 1,
+    });
+    assert.match(stderr, /printed by a node/);
+    assert.deepEqual(JSON.parse((await run(example("quickstart.ts"), "--json")).stdout), 6);
+  });
+
+  it("calls a workflow that is a function with --param, and keeps such results apart", async () => {
+    workspace.write(
+      "params.ts",
+      `${HEAD}export default async ({ seed = 1, label = "none" }) => { await null; return [sum(seed, 1), workflow("say", (x: unknown) => x)(label)]; };`,
+    );
+    assert.equal((await run("params.ts")).stdout, "sum_0000: 2\nsay_0000: none\n");
+    const other = await run("params.ts", "--param", "seed=41", "--param", "label=a=b");
+    assert.equal(other.stdout, "sum_0000: 42\nsay_0000: a=b\n");
+    assert.equal((await run("params.ts")).stdout, "sum_0000: 2\nsay_0000: none\n");
+  });
+
+  it("runs only what is selected and what it needs with --select", async () => {
+    const { stdout, stderr, code } = await run(
+      example("quickstart.ts"),
+      "--select",
+      "node2",
+      "--storage",
+      "selected",
+    );
+    assert.deepEqual([code, stdout], [0, "node2: 3\n"]);
+    assert.match(stderr, /2 nodes ran/);
+    const none = await run(example("quickstart.ts"), "--select", "nod");
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /matches "nod".*node1, node2, node3/);
+  });
+});
+
+describe("fuse run says what is wrong with a file", () => {
+  const cases: [what: string, text: string | undefined, message: RegExp][] = [
+    ["that is missing", undefined, /There is no file .*\. Did you mean quickstrat\.ts\?/],
+    [
+      "with a syntax error",
+      `import { workflow } from "functionfuse";\nconst x = ;\n`,
+      /with_a_syntax_error\.ts[^]*const x = ;[^]*with_a_syntax_error\.ts:2:11/,
+    ],
+    [
+      "that throws",
+      `function helper() { throw new RangeError("no data"); }\nhelper();`,
+      /RangeError: no data\n +at helper .*that_throws\.ts:1:\d+/,
+    ],
+    [
+      "without a default export",
+      `${HEAD}export const total = sum(1, 2);`,
+      /no targets: it exports total.*"export default total"/,
+    ],
+    ["without any export", HEAD, /no targets: it has no default export/],
+    [
+      "that exports no node",
+      "export default { a: 3 };",
+      /no targets: .*a record whose "a" is no node/,
+    ],
+    ["that exports an empty list", "export default [];", /no targets: .*an empty list/],
+    [
+      "that exports the function",
+      `${HEAD}export default sum;`,
+      /workflow function sum itself: call it/,
+    ],
+    [
+      "whose function gives no node",
+      `export default () => 3;`,
+      /function that it exports by default gave a number/,
+    ],
+    [
+      "whose function throws",
+      `export default () => { throw new Error("no graph"); };`,
+      /failed to build its graph[^]*no graph[^]*:1:/,
+    ],
+    [
+      "with a duplicate name",
+      `${HEAD}const a = sum(1, 2).setName("x");\nexport default sum(a, 1).setName("x");`,
+      /Two nodes are named "x"[^]*with_a_duplicate_name\.ts:3:\d+[^]*with_a_duplicate_name\.ts:4:\d+/,
+    ],
+    [
+      "with a wrong name",
+      `${HEAD}export const workflowName = 3;\nexport default sum(1, 2);`,
+      /workflowName/,
+    ],
+  ];
+  for (const [what, text, message] of cases) {
+    it(what, async () => {
+      workspace.write("quickstrat.ts", HEAD);
+      const file = text === undefined ? "quickstart.ts" : `${what.replaceAll(" ", "_")}.ts`;
+      if (text !== undefined) workspace.write(file, text);
+      const ended = await run(file);
+      assert.equal(ended.code, 2, ended.stderr);
+      assert.equal(ended.stdout, "");
+      assert.match(ended.stderr, message);
+      assertReadable(ended);
+    });
+  }
+
+  it("with an import that is not there", async () => {
+    workspace.write("imports.ts", `import { x } from "./nowhere.ts";\nexport default x;`);
+    const ended = await run("imports.ts");
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /nowhere\.ts/);
+    assertReadable(ended);
+  });
+
+  const hasCompiler = process.versions.deno !== undefined;
+  it("with a type error", {
+    skip: hasCompiler ? false : "only Deno carries a type checker",
+  }, async () => {
+    workspace.write("types.ts", `${HEAD}export default sum("1", 2);`);
+    const ended = await run("types.ts");
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /TS2345[^]*sum\("1", 2\)[^]*types\.ts:3:20/);
+    assertReadable(ended);
+    assert.equal((await run("types.ts", "--no-check")).stdout, "12\n");
+  });
+});
+
+describe("fuse run ends with a code that says why", () => {
+  it("1 if a node failed, with the user's own lines", async () => {
+    workspace.write(
+      "fails.ts",
+      `${HEAD}function deep(): number { throw new RangeError("no digits"); }
+const fail = workflow(function fail(_: number) { return deep(); });
+export default fail(sum(1, 2).setName("done"));`,
+    );
+    const ended = await run("fails.ts");
+    assert.equal(ended.code, 1);
+    assert.equal(ended.stdout, "");
+    assert.match(
+      ended.stderr,
+      /Node "fail_0000" .*fails\.ts:4:\d+.*RangeError: no digits\n +at deep .*fails\.ts:3:\d+/,
+    );
+    assert.match(ended.stderr, /Stopped after 1 node.*goes on from here/);
+    assertReadable(ended);
+    assert.match((await run("fails.ts")).stderr, /done read/);
+  });
+
+  it("3 if the storage fails", async () => {
+    workspace.write("occupied", "a file");
+    const ended = await run(example("quickstart.ts"), "--storage", "occupied");
+    assert.equal(ended.code, 3);
+    assert.match(ended.stderr, /Cannot open .*occupied.*Choose another folder/);
+    assertReadable(ended);
+  });
+
+  it("2 if there is no such storage", async () => {
+    const ended = await run(example("quickstart.ts"), "--storage", "tape://x");
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /kind "tape"/);
+  });
+
+  it("64 if the command is wrong", async () => {
+    const wrong: [string[], RegExp][] = [
+      [["run"], /missing required argument/],
+      [["run", "x.ts", "--paramm", "a=1"], /unknown option.*\n.*--param/],
+      [["run", "x.ts", "--param", "seed"], /seed=7/],
+      [["run", "x.ts", "--select", "["], /\[/],
+      [["rnu"], /unknown command 'rnu'\n.*run/],
+    ];
+    for (const [args, message] of wrong) {
+      const ended = await workspace.fuse(args);
+      assert.equal(ended.code, 64, args.join(" "));
+      assert.match(ended.stderr, message);
+    }
+  });
+
+  it("130 if it is interrupted, with what was done stored", async () => {
+    workspace.write(
+      "slow.ts",
+      `${HEAD}const nap = workflow(async function nap(_: number) { await new Promise((done) => setTimeout(done, 60_000)); });
+export default nap(sum(1, 2).setName("quick"));`,
+    );
+    const ended = await workspace.fuse(["run", "slow.ts"], (kill, stderr) => {
+      const timer = setInterval(() => {
+        if (!stderr().includes("quick ran")) return;
+        clearInterval(timer);
+        kill("SIGINT");
+      }, 10);
+    });
+    assert.equal(ended.code, 130);
+    assert.match(ended.stderr, /Interrupted/);
+    assertReadable(ended);
+    assert.deepEqual(readdirSync(join(workspace.path, ".fuse", "slow")), ["quick.fuse"]);
+  });
+});
+
+describe("fuse", () => {
+  it("tells its version and helps with examples", async () => {
+    assert.match((await workspace.fuse(["version"])).stdout, /^fuse \d+\.\d+\.\d+ \((deno|bun) /);
+    const help = await workspace.fuse(["run", "--help"]);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /Examples:[^]*fuse run workflow\.ts --param seed=7/);
+    assert.match((await workspace.fuse(["--help"])).stdout, /run .*\n[^]*version/);
+  });
+});

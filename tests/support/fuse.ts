@@ -1,0 +1,58 @@
+/** Runs the `fuse` command as users do: in a process of its own. */
+
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** How a command ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder for workflow files; inside the project, so that both runtimes find `functionfuse` from there. */
+export class Workspace {
+  readonly path: string;
+
+  constructor() {
+    mkdirSync(join(ROOT, ".fuse"), { recursive: true });
+    this.path = mkdtempSync(join(ROOT, ".fuse", "test-"));
+  }
+
+  /** Writes a file of the folder. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.path, name), text);
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+
+  /** Runs `fuse` in the folder; `onStart` gets the process. */
+  fuse(
+    args: readonly string[],
+    onStart?: (kill: (signal: "SIGINT") => void, stderr: () => string) => void,
+  ): Promise<Ended> {
+    const program = process.versions.deno ? ["run", "-A"] : [];
+    const child = spawn(process.execPath, [...program, join(ROOT, "cli.ts"), ...args], {
+      cwd: this.path,
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (data) => stdout += data);
+    child.stderr.on("data", (data) => stderr += data);
+    // By its id, as Deno reports a child that `child.kill` was called on as killed, however it ended.
+    onStart?.((signal) => process.kill(child.pid!, signal), () => stderr);
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code) => resolve({ code, stdout, stderr }));
+    });
+  }
+}
