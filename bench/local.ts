@@ -8,6 +8,7 @@ import { LocalWorkflow, type Node, workflow } from "functionfuse";
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { median } from "./median.ts";
 
 const COUNT = 1_000_000;
 const ROUNDS = 5;
@@ -57,10 +58,6 @@ async function measure(shape: Shape): Promise<Record<string, number>> {
     runNs: (ran - built - bare) / COUNT * 1e6,
     peakBytes: (peak - before) / COUNT,
   };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 const shape = process.argv[2] as Shape | undefined;
