@@ -1,6 +1,7 @@
 /** Progress on standard error: a bar and the running nodes on a terminal, plain lines elsewhere. */
 
 import process from "node:process";
+import { clearLine, cursorTo } from "node:readline";
 import { format } from "node:util";
 import { definePlugin, type RunStart } from "../core/plugin.ts";
 import type { Plugin } from "../core/plugin.ts";
@@ -23,14 +24,15 @@ export interface ProgressOptions {
 
 const BAR_WIDTH = 28;
 const REDRAW_MS = 80;
+const SHORTEST_REDRAW_MS = 10;
 // More nodes than this would flood a log: then a line a second is enough.
 const MOST_LINES = 100;
 const LINE_EVERY_MS = 1_000;
 
 /** Makes the progress that fits standard error. */
-export async function createProgress(options: ProgressOptions): Promise<Progress> {
+export function createProgress(options: ProgressOptions): Progress {
   const state = new ProgressState(options);
-  const screen = process.stderr.isTTY ? await createBar(state) : createLines(state);
+  const screen = process.stderr.isTTY ? createBar(state) : createLines(state);
   const plugin = definePlugin("progress", () => ({
     onRunStart(run: RunStart) {
       state.start(run);
@@ -75,7 +77,7 @@ interface Screen {
 class ProgressState {
   readonly running = new Set<string>();
   readonly #location: string | undefined;
-  readonly started = performance.now();
+  started = performance.now();
   done = 0;
   total = 0;
   #notNeeded = 0;
@@ -85,6 +87,7 @@ class ProgressState {
   }
 
   start(run: RunStart): void {
+    this.started = performance.now();
     this.total = this.done + run.toRun + run.toRead;
     this.#notNeeded = run.notNeeded;
   }
@@ -115,10 +118,13 @@ class ProgressState {
   }
 }
 
-async function createBar(state: ProgressState): Promise<Screen> {
-  const { createLogUpdate } = await import("log-update");
-  const update = createLogUpdate(process.stderr, { showCursor: true });
+function createBar(state: ProgressState): Screen {
+  const { stderr } = process;
   let lastDraw = 0;
+  const clear = () => {
+    cursorTo(stderr, 0);
+    clearLine(stderr, 0);
+  };
   const render = () => {
     lastDraw = performance.now();
     const share = state.total > 0 ? state.done / state.total : 0;
@@ -126,22 +132,24 @@ async function createBar(state: ProgressState): Promise<Screen> {
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
     const took = showDuration(performance.now() - state.started);
     const names = [...state.running].join(", ");
-    update(`${bar} ${state.done}/${state.total}  ${took}  ${shorten(names)}`);
+    clear();
+    stderr.write(shorten(`${bar} ${state.done}/${state.total}  ${took}  ${names}`));
   };
-  const timer = setInterval(render, REDRAW_MS);
-  const draw = () => {
-    if (performance.now() - lastDraw > REDRAW_MS) render();
-  };
+  let timer: ReturnType<typeof setInterval> | undefined;
   return {
-    draw,
-    nodeEnd: draw,
+    // When a node starts, as nothing is drawn while a synchronous one runs.
+    draw() {
+      timer ??= setInterval(render, REDRAW_MS);
+      if (performance.now() - lastDraw > SHORTEST_REDRAW_MS) render();
+    },
+    nodeEnd() {},
     log(line) {
-      update.clear();
-      process.stderr.write(`${line}\n`);
+      clear();
+      stderr.write(`${line}\n`);
     },
     stop() {
       clearInterval(timer);
-      update.clear();
+      clear();
     },
   };
 }
@@ -162,9 +170,11 @@ function createLines(state: ProgressState): Screen {
   };
 }
 
-function shorten(names: string): string {
-  const room = Math.max(10, (process.stderr.columns ?? 80) - BAR_WIDTH - 25);
-  return names.length > room ? `${names.slice(0, room - 1)}…` : names;
+/** One line of the terminal, as only one can be drawn over. */
+function shorten(line: string): string {
+  const room = (process.stderr.columns || 80) - 1;
+  const plain = line.replace(/\p{Cc}/gu, " ");
+  return plain.length > room ? `${plain.slice(0, room - 1)}…` : plain;
 }
 
 function count(n: number, what: string): string {

@@ -74,7 +74,7 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   const storage = flags.storage === false
     ? undefined
     : storageFactory(flags.storage === true ? DEFAULT_STORAGE : flags.storage as string);
-  const progress = await createProgress({ location: storage?.location });
+  const progress = createProgress({ location: storage?.location });
   redirectConsole(progress.log);
   try {
     const loaded = await loadWorkflow(file, { params: flags.param, check: flags.check });
