@@ -62,7 +62,7 @@ export default { total: sum(1, 2), rows: rows() };`,
     const record = await run("shapes.ts", "--storage", "shapes");
     assert.match(
       record.stdout,
-      /^total: 3\nrows:\n┌[^]*│ name │ score │[^]*│ tree │  0\.25 │/m,
+      /^total: 3\nrows:\n┌[^]*│ name │ score │[^]*│ tree │ {2}0\.25 │/m,
     );
     assert.deepEqual(readdirSync(join(workspace.path, "shapes")), ["shapes%20of%20targets"]);
     const list = await run("list.ts");

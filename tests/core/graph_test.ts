@@ -22,7 +22,7 @@ describe("A graph", () => {
     assert.equal(ran, 100_000);
   });
 
-  it("is not touched by running it, and a new backend sees nodes made meanwhile", async () => {
+  it("is not touched by running it, and a new backend sees nodes made meanwhile", () => {
     const root = increment(0);
     const first = new LocalWorkflow(root, { workflowName: "grow" });
     increment(root);

@@ -9,7 +9,10 @@ after(() => workspace.remove());
 const file = fileURLToPath(new URL("../../examples/mnist/workflow.ts", import.meta.url));
 
 describe("The digits example", () => {
-  it("classifies held-out digits well, and reads all results the second time", async () => {
+  it("classifies held-out digits well, and reads all results the second time", {
+    // Half a minute here; Bun gives a test five seconds otherwise.
+    timeout: 600_000,
+  }, async () => {
     const first = await workspace.fuse(["run", file, "--json"]);
     assert.equal(first.code, 0, first.stderr);
     const rows: { classifier: string; accuracy: number }[] = JSON.parse(first.stdout);
