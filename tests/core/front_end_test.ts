@@ -2,6 +2,8 @@ import { isFuseError, LocalWorkflow, type Node, setName, task, workflow } from "
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
+// So that checking this file checks those cases too.
+import type * as _compileTimeCases from "../types/front_end.ts";
 
 const run = (target: ConstructorParameters<typeof LocalWorkflow>[0]) =>
   new LocalWorkflow(target, { workflowName: "test" }).run();

@@ -1,7 +1,8 @@
 /** Runs the `fuse` command as users do: in a process of its own. */
 
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -15,14 +16,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** A folder for workflow files; inside the project, so that both runtimes find `functionfuse` from there. */
+/** A folder for workflow files, far from the project. */
 export class Workspace {
-  readonly path: string;
-
-  constructor() {
-    mkdirSync(join(ROOT, ".fuse"), { recursive: true });
-    this.path = mkdtempSync(join(ROOT, ".fuse", "test-"));
-  }
+  readonly path: string = mkdtempSync(join(tmpdir(), "functionfuse-"));
 
   /** Writes a file of the folder. */
   write(name: string, text: string): void {
