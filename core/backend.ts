@@ -6,7 +6,7 @@ import { buildGraph, type Graph } from "./graph.ts";
 import { type Initializations, initializeOnHost } from "./initializers.ts";
 import type { Pattern } from "./names.ts";
 import type { ItemRecord, NodeRecord } from "./node.ts";
-import { LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
+import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
 import { checkPlugin, type Plugin } from "./plugin.ts";
 import { findNumbers, Query } from "./query.ts";
 import { type Executor, Run } from "./scheduler.ts";
@@ -130,31 +130,39 @@ export abstract class Backend<const T extends Targets> {
     const graph = this.#graph;
     const storage = this.#storage;
     const workflowName = this.workflowName;
-    const stored = new Set<string>();
-    if (storage) {
-      await storage.newWorkflow(workflowName);
-      for (const task of await storage.listTasks(workflowName)) stored.add(task);
-    }
-    const isStored = (i: number) =>
-      stored.size > 0 && graph.settings.get(i)?.isStored !== false &&
-      stored.has(graph.nodes[i].name);
-
+    // Nothing is awaited without need: synchronous nodes run before `run` returns.
+    if (storage) await storage.newWorkflow(workflowName);
     const initializations = initializeOnHost(graph);
+    const unreadable = new Set<number>();
     let have: ReadonlyMap<number, unknown> = new Map();
     for (;;) {
-      const known = have;
-      const available = storage && { isStored, has: (i: number) => known.has(i) };
+      const available = storage && await this.#findAvailable(storage, have, unreadable);
       const actions = planRun(graph, available, this.#scope);
       if (watchers.isAny) {
-        watchers.runStart({ workflowName, ...countActions(actions, isStored) });
+        watchers.runStart({ workflowName, ...countActions(actions, available) });
       }
       const executor = this.createExecutor(graph, initializations);
       const setup = { graph, actions, have, executor, watchers, workflowName, storage, signal };
       const outcome = await new Run(setup).start();
       if (outcome.kind === "done") return outcome.values;
-      for (const i of outcome.nodes) stored.delete(graph.nodes[i].name);
+      for (const i of outcome.nodes) unreadable.add(i);
       have = outcome.have;
     }
+  }
+
+  async #findAvailable(
+    storage: Storage,
+    have: ReadonlyMap<number, unknown>,
+    unreadable: ReadonlySet<number>,
+  ): Promise<Available> {
+    const graph = this.#graph;
+    const stored = new Set(await storage.listTasks(this.workflowName));
+    return {
+      has: (i) => have.has(i),
+      isStored: (i) =>
+        stored.size > 0 && graph.settings.get(i)?.isStored !== false && !unreadable.has(i) &&
+        graph.nodes[i].definition.kind !== "constructor" && stored.has(graph.nodes[i].name),
+    };
   }
 }
 
@@ -166,12 +174,12 @@ function pickTarget(target: NodeRecord | ItemRecord, value: unknown): unknown {
   }
 }
 
-function countActions(actions: Uint8Array, isStored: (i: number) => boolean) {
+function countActions(actions: Uint8Array, available: Available | undefined) {
   const count = { toRun: 0, toRead: 0, notNeeded: 0 };
   actions.forEach((action, i) => {
     if (action === RUN) count.toRun++;
     else if (action === READ) count.toRead++;
-    else if (action === LEAVE && isStored(i)) count.notNeeded++;
+    else if (action === LEAVE && available?.isStored(i)) count.notNeeded++;
   });
   return count;
 }
