@@ -8,7 +8,13 @@ import { fillArguments } from "../core/arguments.ts";
 import { Backend, type BackendOptions } from "../core/backend.ts";
 import type { Graph } from "../core/graph.ts";
 import { type Initializations, nodeInfo } from "../core/initializers.ts";
-import { invoke, PhaseFailure, runInitialized } from "../core/node_host.ts";
+import {
+  Environment,
+  type Initialization,
+  invoke,
+  isPromiseLike,
+  PhaseFailure,
+} from "../core/node_host.ts";
 import type { Executor } from "../core/scheduler.ts";
 import type { Targets } from "../core/types.ts";
 
@@ -46,28 +52,56 @@ export class LocalWorkflow<const T extends Targets> extends Backend<T> {
 
   /** @internal How this backend carries out a node. */
   protected override createExecutor(graph: Graph, initializations: Initializations): Executor {
-    return { slots: 1, execute: (i, values) => runInPlace(graph, initializations, i, values) };
+    return new LocalExecutor(graph, initializations);
   }
 }
 
-function runInPlace(
-  graph: Graph,
-  initializations: Initializations,
-  i: number,
-  values: readonly unknown[],
-): unknown {
-  const { definition, args: captured } = graph.nodes[i];
-  const args = fillFrom(graph, i, captured, values);
-  const instance = graph.instances[i];
-  const receiver = instance < 0 ? undefined : values[instance];
-  const replacement = graph.settings.size > 0 ? graph.settings.get(i)?.replacement : undefined;
-  const initialization = initializations.size > 0 ? initializations.get(i) : undefined;
-  if (!initialization) return invoke(definition, replacement, receiver, args);
-  return runInitialized(
-    nodeInfo(graph, i),
-    initialization,
-    () => invoke(definition, replacement, receiver, args),
-  );
+/** Runs nodes in place, one at a time. */
+class LocalExecutor implements Executor {
+  readonly slots = 1;
+  readonly #environments = new Map<number, Environment>();
+
+  constructor(readonly graph: Graph, readonly initializations: Initializations) {}
+
+  execute(i: number, values: readonly unknown[]): unknown {
+    const { graph, initializations } = this;
+    const { definition, args: captured } = graph.nodes[i];
+    const args = fillFrom(graph, i, captured, values);
+    const instance = graph.instances[i];
+    const receiver = instance < 0 ? undefined : values[instance];
+    const replacement = graph.settings.size > 0 ? graph.settings.get(i)?.replacement : undefined;
+    const initialization = initializations.size > 0 ? initializations.get(i) : undefined;
+    if (!initialization) return invoke(definition, replacement, receiver, args);
+    return this.#executeIn(
+      i,
+      initialization,
+      () => invoke(definition, replacement, receiver, args),
+    );
+  }
+
+  /** A node that is not waited for can't be stopped here, but the next one gets the environment that it should. */
+  abandon(i: number): void {
+    const environment = this.#environments.get(i);
+    this.#environments.delete(i);
+    // What an undo throws has no node any more that it could fail.
+    Promise.try(() => environment?.leave()).catch(() => {});
+  }
+
+  #executeIn(
+    i: number,
+    initialization: readonly Initialization[],
+    action: () => unknown,
+  ): unknown {
+    const environment = new Environment();
+    this.#environments.set(i, environment);
+    const forget = () => {
+      if (this.#environments.get(i) === environment) this.#environments.delete(i);
+    };
+    const outcome = environment.run(nodeInfo(this.graph, i), initialization, action);
+    if (isPromiseLike(outcome)) outcome.then(forget, forget);
+    else forget();
+    return outcome;
+  }
 }
 
 function fillFrom(

@@ -4,7 +4,7 @@ import { nodeOf, pick } from "./arguments.ts";
 import { nodeError } from "./failures.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { type Initializations, initializeOnHost } from "./initializers.ts";
-import type { Pattern } from "./names.ts";
+import { checkNames, type Pattern } from "./names.ts";
 import type { ItemRecord, NodeRecord } from "./node.ts";
 import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
 import { checkPlugin, type Plugin } from "./plugin.ts";
@@ -130,39 +130,42 @@ export abstract class Backend<const T extends Targets> {
     const graph = this.#graph;
     const storage = this.#storage;
     const workflowName = this.workflowName;
-    // Nothing is awaited without need: synchronous nodes run before `run` returns.
-    if (storage) await storage.newWorkflow(workflowName);
+    // Names may have been given since the graph was built.
+    checkNames(graph.nodes);
     const initializations = initializeOnHost(graph);
     const unreadable = new Set<number>();
+    const hasRun = new Uint8Array(graph.nodes.length);
     let have: ReadonlyMap<number, unknown> = new Map();
     for (;;) {
-      const available = storage && await this.#findAvailable(storage, have, unreadable);
+      // Nothing is awaited without need: synchronous nodes run before `run` returns.
+      const available = storage && {
+        isStored: await this.#findStored(storage, unreadable),
+        has: (i: number) => have.has(i),
+        hasRun: (i: number) => hasRun[i] === 1,
+      };
       const actions = planRun(graph, available, this.#scope);
+      if (storage && actions.includes(RUN)) await storage.newWorkflow(workflowName);
       if (watchers.isAny) {
         watchers.runStart({ workflowName, ...countActions(actions, available) });
       }
       const executor = this.createExecutor(graph, initializations);
-      const setup = { graph, actions, have, executor, watchers, workflowName, storage, signal };
-      const outcome = await new Run(setup).start();
+      const setup = { graph, actions, have, hasRun, executor, watchers, storage, signal };
+      const outcome = await new Run({ ...setup, workflowName }).start();
       if (outcome.kind === "done") return outcome.values;
       for (const i of outcome.nodes) unreadable.add(i);
       have = outcome.have;
     }
   }
 
-  async #findAvailable(
+  async #findStored(
     storage: Storage,
-    have: ReadonlyMap<number, unknown>,
     unreadable: ReadonlySet<number>,
-  ): Promise<Available> {
-    const graph = this.#graph;
+  ): Promise<(node: number) => boolean> {
+    const { nodes, settings } = this.#graph;
     const stored = new Set(await storage.listTasks(this.workflowName));
-    return {
-      has: (i) => have.has(i),
-      isStored: (i) =>
-        stored.size > 0 && graph.settings.get(i)?.isStored !== false && !unreadable.has(i) &&
-        graph.nodes[i].definition.kind !== "constructor" && stored.has(graph.nodes[i].name),
-    };
+    return (i) =>
+      stored.size > 0 && settings.get(i)?.isStored !== false && !unreadable.has(i) &&
+      nodes[i].definition.kind !== "constructor" && stored.has(nodes[i].name);
   }
 }
 

@@ -20,7 +20,8 @@ export function nodeError(node: NodeRecord, thrown: unknown): NodeError {
   );
 }
 
-function showThrown(thrown: unknown): string {
+/** What was thrown, whatever it is, as text. */
+export function showThrown(thrown: unknown): string {
   if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;
   try {
     return `it threw ${typeof thrown === "string" ? JSON.stringify(thrown) : String(thrown)}`;

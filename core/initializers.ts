@@ -1,7 +1,7 @@
 /** The plugins that prepare nodes' environments, with what the host prepared for each node. */
 
 import type { Graph } from "./graph.ts";
-import type { Initialization } from "./node_host.ts";
+import { type Initialization, isPromiseLike } from "./node_host.ts";
 import type { NodeInfo } from "./plugin.ts";
 
 /** What plugins and observers are told of a node. */
@@ -16,11 +16,20 @@ export type Initializations = ReadonlyMap<number, readonly Initialization[]>;
 /** Calls `localInitialize` of every plugin for each of its nodes, in graph order. */
 export function initializeOnHost(graph: Graph): Initializations {
   const all = new Map<number, Initialization[]>();
-  for (const { plugin: { hooks }, nodes } of graph.plugins) {
+  for (const { plugin, nodes } of graph.plugins) {
+    const { hooks } = plugin;
     if (!hooks.localInitialize && !hooks.remoteInitialize) continue;
     for (let i = 0; i < graph.nodes.length; i++) {
       if (nodes && !nodes.has(i)) continue;
       const data = hooks.localInitialize?.(nodeInfo(graph, i));
+      if (isPromiseLike(data)) {
+        // Nobody waits for it, so what it rejects with is not to end the process.
+        data.then(undefined, () => {});
+        throw new TypeError(
+          `Cannot use the plugin "${plugin.name}" as its localInitialize is asynchronous: ` +
+            `do what takes time in remoteInitialize.`,
+        );
+      }
       const initialization = { hooks, data };
       const known = all.get(i);
       if (known) known.push(initialization);

@@ -36,64 +36,101 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * Calls `run` between the plugins' initialisation and its undoing.
+ * The environment of one try of a node: what plugins set up before it, to be undone after it exactly once.
  *
  * Nothing is awaited that is no promise, so that a synchronous node with synchronous plugins stays so.
  */
-export function runInitialized(
-  node: NodeInfo,
-  initializations: readonly Initialization[],
-  run: () => unknown,
-): unknown {
-  const undos: Undo[] = [];
-  const prepare = (at: number): unknown => {
-    for (; at < initializations.length; at++) {
+export class Environment {
+  readonly #undos: Undo[] = [];
+  #isLeft = false;
+
+  /** Sets up, calls `action`, and undoes; what the node threw comes before what an undo threw. */
+  run(
+    node: NodeInfo,
+    initializations: readonly Initialization[],
+    action: () => unknown,
+  ): unknown {
+    let outcome: unknown;
+    try {
+      outcome = this.#prepare(node, initializations, 0, action);
+    } catch (error) {
+      return this.#leaveAfter(error);
+    }
+    if (!isPromiseLike(outcome)) return chain(this.leave(), () => outcome);
+    return Promise.resolve(outcome).then(
+      (value) => chain(this.leave(), () => value),
+      (error) => this.#leaveAfter(error),
+    );
+  }
+
+  /** Undoes what was set up and is not undone yet; also for a try that nobody waits for any more. */
+  leave(): unknown {
+    this.#isLeft = true;
+    return undoAll(this.#undos);
+  }
+
+  #prepare(
+    node: NodeInfo,
+    initializations: readonly Initialization[],
+    from: number,
+    action: () => unknown,
+  ): unknown {
+    for (let at = from; at < initializations.length; at++) {
       const { hooks, data } = initializations[at];
-      const undo = phase(() => hooks.remoteInitialize?.(data, node));
+      const undo = asInitialization(() => hooks.remoteInitialize?.(data, node));
       if (isPromiseLike(undo)) {
-        const next = at + 1;
-        return undo.then(
-          (undo) => (keep(undo), prepare(next)),
+        return Promise.resolve(undo).then(
+          (undo) => {
+            this.#keep(undo);
+            return this.#isLeft ? undefined : this.#prepare(node, initializations, at + 1, action);
+          },
           (error) => Promise.reject(new PhaseFailure("initialize", error)),
         );
       }
-      keep(undo);
+      this.#keep(undo);
     }
-    return run();
-  };
-  const keep = (undo: unknown) => {
-    if (typeof undo === "function") undos.push(undo as Undo);
-  };
-
-  let outcome: unknown;
-  try {
-    outcome = prepare(0);
-  } catch (error) {
-    return after(undoAll(undos), () => {
-      throw error;
-    });
+    return action();
   }
-  if (!isPromiseLike(outcome)) return after(undoAll(undos), () => outcome);
-  return outcome.then(
-    (value) => after(undoAll(undos), () => value),
-    (error) => after(undoAll(undos), () => Promise.reject(error)),
-  );
+
+  #keep(undo: unknown): void {
+    if (typeof undo !== "function") return;
+    this.#undos.push(undo as Undo);
+    if (this.#isLeft) undoAll(this.#undos);
+  }
+
+  #leaveAfter(error: unknown): unknown {
+    const fail = () => {
+      throw error;
+    };
+    try {
+      const left = this.leave();
+      return isPromiseLike(left) ? Promise.resolve(left).then(fail, fail) : fail();
+    } catch {
+      return fail();
+    }
+  }
 }
 
-function undoAll(undos: Undo[]): unknown {
+/** Undoes everything, the latest first, and only then throws what the first undo that failed threw. */
+function undoAll(undos: Undo[], failure?: PhaseFailure): unknown {
   for (let undo = undos.pop(); undo; undo = undos.pop()) {
     const current = undo;
-    const done = phase(() => current());
-    if (isPromiseLike(done)) {
-      return done.then(
-        () => undoAll(undos),
-        (error) => Promise.reject(new PhaseFailure("initialize", error)),
-      );
+    try {
+      const done: unknown = asInitialization(() => current());
+      if (isPromiseLike(done)) {
+        return Promise.resolve(done).then(
+          () => undoAll(undos, failure),
+          (error) => undoAll(undos, failure ?? new PhaseFailure("initialize", error)),
+        );
+      }
+    } catch (error) {
+      failure ??= error as PhaseFailure;
     }
   }
+  if (failure) throw failure;
 }
 
-function phase<T>(hook: () => T): T {
+function asInitialization<T>(hook: () => T): T {
   try {
     return hook();
   } catch (error) {
@@ -101,6 +138,6 @@ function phase<T>(hook: () => T): T {
   }
 }
 
-function after(first: unknown, then: () => unknown): unknown {
-  return isPromiseLike(first) ? first.then(then) : then();
+function chain(first: unknown, then: () => unknown): unknown {
+  return isPromiseLike(first) ? Promise.resolve(first).then(then) : then();
 }

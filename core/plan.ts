@@ -17,7 +17,10 @@ export type Scope = "reachable" | "needed";
 /** Which values are there already. */
 export interface Available {
   isStored(node: number): boolean;
+  /** Whether the value is at hand. */
   has(node: number): boolean;
+  /** Whether the node ran in an earlier pass of the same run. */
+  hasRun(node: number): boolean;
 }
 
 /**
@@ -38,7 +41,14 @@ export function planRun(
   if (!available && scope === "reachable") return actions.fill(RUN);
   const isNeeded = new Uint8Array(nodes.length);
   const mustRun = new Uint8Array(nodes.length);
-  for (const target of graph.targetIndexes) isNeeded[target] = 1;
+  for (const target of graph.targetIndexes) {
+    isNeeded[target] = 1;
+    // An instance that is asked for is what all its calls made of it.
+    if (nodes[target].definition.kind !== "constructor") continue;
+    graph.instances.forEach((instance, call) => {
+      if (instance === target) mustRun[call] = 1;
+    });
+  }
 
   for (let i = nodes.length - 1; i >= 0; i--) {
     const action = mustRun[i] ? RUN : decide(i);
@@ -52,6 +62,7 @@ export function planRun(
   function decide(i: number): number {
     if (scope === "needed" && !isNeeded[i]) return LEAVE;
     if (available?.has(i)) return isNeeded[i] ? HAVE : LEAVE;
+    if (available?.hasRun(i) && !isNeeded[i]) return LEAVE;
     if (nodes[i].definition.kind === "constructor" && !isNeeded[i]) {
       // Nobody's call runs; an instance without calls runs for what its constructor does.
       return graph.dependentOffsets[i] === graph.dependentOffsets[i + 1] ? RUN : LEAVE;

@@ -23,6 +23,8 @@ export interface Executor {
   readonly slots: number;
   /** Gives the node's value or a promise of it; throws or rejects with what the node threw. */
   execute(node: number, values: readonly unknown[]): unknown;
+  /** The node's promise is not waited for any more. */
+  abandon(node: number): void;
 }
 
 /** Everything that a run needs. */
@@ -32,6 +34,8 @@ export interface RunSetup {
   readonly actions: Uint8Array;
   /** The values of the nodes that are there already. */
   readonly have: ReadonlyMap<number, unknown>;
+  /** A mark for each node that has run; the run sets more. */
+  readonly hasRun: Uint8Array;
   readonly executor: Executor;
   readonly watchers: Watchers;
   readonly workflowName: string;
@@ -65,6 +69,9 @@ export class Run {
   #hasFailed = false;
   #error: unknown;
   readonly #unread: number[] = [];
+  readonly #hasRun: Uint8Array;
+  /** Of each node that is waited for, what ends the waiting. */
+  readonly #cancels = new Map<number, () => void>();
   #lastYield = 0;
   readonly #result = Promise.withResolvers<RunOutcome>();
   #isSettled = false;
@@ -76,6 +83,7 @@ export class Run {
     this.#isTimed = setup.storage !== undefined || setup.watchers.isAny;
     const count = setup.graph.nodes.length;
     this.#values = new Array(count);
+    this.#hasRun = setup.hasRun;
     this.#waiting = new Int32Array(count);
     this.#readers = new Int32Array(count);
     this.#ready = new Int32Array(count);
@@ -156,10 +164,11 @@ export class Run {
       this.#inHand--;
       if (!this.#isSettled) this.#resume();
     };
+    // Whatever goes wrong in our own code ends the run: it must not be left waiting.
     done.then(next, (error) => {
       this.#fail(i, error);
       next();
-    });
+    }).then(undefined, (error) => this.#settle({ error }));
   }
 
   /** One try and, if it fails, those that follow. Gives the value, or a promise where there is something to wait for. */
@@ -173,7 +182,8 @@ export class Run {
       return this.#retry(i, policy, retry, error);
     }
     if (isPromiseLike(outcome)) {
-      return withTimeout(outcome, policy).catch((error) => this.#retry(i, policy, retry, error));
+      return this.#await(i, outcome, policy, started)
+        .catch((error) => this.#retry(i, policy, retry, error));
     }
     if (policy && performance.now() - started > policy.timeoutMs) {
       return this.#retry(i, policy, retry, tooLong(policy));
@@ -181,20 +191,52 @@ export class Run {
     return outcome;
   }
 
+  /** Waits for an asynchronous try, up to its time limit. */
+  #await(
+    i: number,
+    outcome: PromiseLike<unknown>,
+    policy: Policy | undefined,
+    started: number,
+  ): Promise<unknown> {
+    const { executor } = this.#setup;
+    const elapsedMs = policy ? performance.now() - started : 0;
+    const delayMs = policy && timerDelay(Math.max(0, policy.timeoutMs - elapsedMs));
+    return new Promise((resolve, reject) => {
+      const timer = delayMs === undefined ? undefined : setTimeout(() => {
+        this.#cancels.delete(i);
+        executor.abandon(i);
+        reject(tooLong(policy!));
+      }, delayMs);
+      const cancel = () => {
+        clearTimeout(timer);
+        executor.abandon(i);
+      };
+      this.#cancels.set(i, cancel);
+      const isOver = () => {
+        clearTimeout(timer);
+        return this.#cancels.get(i) === cancel && this.#cancels.delete(i);
+      };
+      outcome.then((value) => {
+        // It may have kept the timer from firing by computing.
+        const isLate = policy && performance.now() - started > policy.timeoutMs;
+        if (isOver()) isLate ? reject(tooLong(policy)) : resolve(value);
+      }, (error) => {
+        if (isOver()) reject(error);
+      });
+    });
+  }
+
   #retry(i: number, policy: Policy | undefined, retry: number, error: unknown): Promise<unknown> {
     const failure = nodeError(this.#graph.nodes[i], error);
     if (policy === undefined || retry >= policy.maxRetries || this.#isStopped) throw failure;
     this.#setup.watchers.nodeError(i, { error: failure, willRetry: true });
     return new Promise((resolve) => {
-      const wait = setTimeout(again, retryDelay(policy, retry));
-      const { signal } = this.#setup;
-      signal?.addEventListener("abort", again, { once: true });
-      function again() {
-        clearTimeout(wait);
-        signal?.removeEventListener("abort", again);
-        resolve(undefined);
-      }
-    }).then(() => this.#isSettled ? undefined : this.#try(i, retry + 1));
+      const timer = setTimeout(resolve, retryDelay(policy, retry));
+      this.#cancels.set(i, () => clearTimeout(timer));
+    }).then(() => {
+      this.#cancels.delete(i);
+      return this.#try(i, retry + 1);
+    });
   }
 
   async #read(i: number): Promise<unknown> {
@@ -254,6 +296,7 @@ export class Run {
     const actions = this.#actions;
     if (this.#readers[i] > 0) this.#values[i] = value;
     if (actions[i] === RUN) {
+      this.#hasRun[i] = 1;
       for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
       if (instances[i] >= 0) this.#release(instances[i]);
     }
@@ -282,6 +325,7 @@ export class Run {
   #settle(early?: { error: unknown }): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
+    for (const cancel of this.#cancels.values()) cancel();
     if (early) this.#result.reject(early.error);
     else if (this.#hasFailed) this.#result.reject(this.#error);
     else if (this.#unread.length > 0) {
@@ -305,15 +349,6 @@ export class Run {
     }
     return have;
   }
-}
-
-function withTimeout(outcome: PromiseLike<unknown>, policy: Policy | undefined): Promise<unknown> {
-  const delayMs = policy && timerDelay(policy.timeoutMs);
-  if (delayMs === undefined) return Promise.resolve(outcome);
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(tooLong(policy!)), delayMs);
-    outcome.then(resolve, reject).then(() => clearTimeout(timer));
-  });
 }
 
 function tooLong(policy: Policy): PhaseFailure {

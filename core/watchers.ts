@@ -1,8 +1,10 @@
 /** Tells the observers of a run what happens, and keeps what they throw away from it. */
 
 import type { Graph, PluginUse } from "./graph.ts";
+import { showThrown } from "./failures.ts";
 import { nodeInfo } from "./initializers.ts";
-import type { NodeEnd, NodeFailure, PluginHooks, RunEnd, RunStart } from "./plugin.ts";
+import { isPromiseLike } from "./node_host.ts";
+import type { NodeEnd, NodeFailure, NodeInfo, PluginHooks, RunEnd, RunStart } from "./plugin.ts";
 
 const HOOKS = ["onRunStart", "onNodeStart", "onNodeEnd", "onNodeError", "onRunEnd"] as const;
 
@@ -10,21 +12,28 @@ const HOOKS = ["onRunStart", "onNodeStart", "onNodeEnd", "onNodeError", "onRunEn
 export class Watchers {
   readonly #graph: Graph;
   readonly #uses: readonly PluginUse[];
+  readonly #warn: (message: string) => void;
   #ran = 0;
   #read = 0;
 
-  constructor(
-    graph: Graph,
-    /** Where warnings go. */
-    readonly warn: (message: string) => void,
-  ) {
+  constructor(graph: Graph, warn: (message: string) => void) {
     this.#graph = graph;
+    this.#warn = warn;
     this.#uses = graph.plugins.filter(({ plugin }) => HOOKS.some((hook) => plugin.hooks[hook]));
   }
 
   /** Whether anybody watches; if not, nothing needs to be told or timed. */
   get isAny(): boolean {
     return this.#uses.length > 0;
+  }
+
+  /** Warns; what the receiver of warnings throws changes nothing, and there is nobody to tell. */
+  warn(message: string): void {
+    try {
+      this.#warn(message);
+    } catch {
+      // As said above.
+    }
   }
 
   runStart(run: RunStart): void {
@@ -49,14 +58,19 @@ export class Watchers {
     this.#tell((hooks) => hooks.onRunEnd?.({ ...end, ran: this.#ran, read: this.#read }));
   }
 
-  #tell(call: (hooks: PluginHooks, node?: ReturnType<typeof nodeInfo>) => void, i?: number): void {
+  #tell(call: (hooks: PluginHooks, node?: NodeInfo) => unknown, i?: number): void {
     const node = i === undefined || !this.isAny ? undefined : nodeInfo(this.#graph, i);
     for (const { plugin, nodes } of this.#uses) {
       if (i !== undefined && nodes && !nodes.has(i)) continue;
+      const report = (error: unknown) =>
+        this.warn(
+          `The observer "${plugin.name}" failed, which changes nothing: ${showThrown(error)}`,
+        );
       try {
-        call(plugin.hooks, node);
+        const done = call(plugin.hooks, node);
+        if (isPromiseLike(done)) done.then(undefined, report);
       } catch (error) {
-        this.warn(`The observer "${plugin.name}" threw, which changes nothing: ${error}`);
+        report(error);
       }
     }
   }
