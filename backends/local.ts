@@ -15,7 +15,7 @@ import {
   isPromiseLike,
   PhaseFailure,
 } from "../core/node_host.ts";
-import type { Executor } from "../core/scheduler.ts";
+import type { Executor } from "../core/tries.ts";
 import type { Targets } from "../core/types.ts";
 
 export type { BackendOptions, RunOptions } from "../core/backend.ts";

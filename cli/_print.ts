@@ -57,30 +57,44 @@ function isCell(value: unknown): boolean {
   return value === null || ["string", "number", "boolean", "undefined"].includes(typeof value);
 }
 
+const MOST_ROWS = 100;
+
 async function formatTable(rows: readonly Row[]): Promise<string> {
   const { default: Table } = await import("cli-table3");
   const keys = Object.keys(rows[0]);
-  const areNumbers = keys.map((key) => rows.every((row) => typeof row[key] === "number"));
+  const shown = rows.slice(0, MOST_ROWS);
+  const columns = keys.map((key) => formatColumn(shown.map((row) => row[key])));
   const table = new Table({
     head: keys,
-    colAligns: areNumbers.map((is) => is ? "right" : "left"),
+    colAligns: columns.map(({ areNumbers }) => areNumbers ? "right" : "left"),
     style: { head: [], border: [], compact: true },
   });
-  const columns = keys.map((key, i) => formatColumn(rows.map((row) => row[key]), areNumbers[i]));
-  table.push(...rows.map((_, at) => columns.map((column) => column[at])));
-  return table.toString();
+  table.push(...shown.map((_, at) => columns.map(({ cells }) => cells[at])));
+  const rest = rows.length - shown.length;
+  return table.toString() + (rest > 0 ? `\n… and ${rest.toLocaleString("en")} more rows` : "");
 }
 
-/** Fractions of one column get the same number of digits, at most four. */
-function formatColumn(cells: readonly unknown[], areNumbers: boolean): string[] {
-  if (!areNumbers) {
-    return cells.map((cell) => cell === undefined || cell === null ? "" : String(cell));
+const MOST_DIGITS = 4;
+
+/** Fractions of one column get the same number of digits, at most four; where that would hide a number, each its own. */
+function formatColumn(values: readonly unknown[]): { cells: string[]; areNumbers: boolean } {
+  if (!values.every((value) => typeof value === "number")) {
+    return {
+      cells: values.map((value) => value === undefined || value === null ? "" : String(value)),
+      areNumbers: false,
+    };
   }
-  const digits = Math.max(...(cells as number[]).map((cell) => {
-    const fraction = String(cell).split(".")[1];
-    return fraction === undefined || fraction.includes("e") ? 0 : Math.min(fraction.length, 4);
-  }));
-  return (cells as number[]).map((cell) => cell.toFixed(digits));
+  const isShown = (value: number) =>
+    value === 0 || !Number.isFinite(value) || Math.abs(value) >= 10 ** -MOST_DIGITS;
+  if (!values.every(isShown)) {
+    return {
+      cells: values.map((value) => String(Number(value.toPrecision(MOST_DIGITS)))),
+      areNumbers: true,
+    };
+  }
+  const fractions = values.map((value) => String(value).split(".")[1]?.length ?? 0);
+  const digits = Math.min(MOST_DIGITS, Math.max(...fractions));
+  return { cells: values.map((value) => value.toFixed(digits)), areNumbers: true };
 }
 
 /**
@@ -106,7 +120,12 @@ function plain(value: unknown, path: readonly unknown[]): unknown {
   if (value instanceof RegExp) return String(value);
   if (value instanceof ArrayBuffer) return list(new Uint8Array(value));
   if (ArrayBuffer.isView(value)) {
-    return list(value instanceof DataView ? new Uint8Array(value.buffer) : value as Uint8Array);
+    const { buffer, byteOffset, byteLength } = value;
+    return list(
+      value instanceof DataView
+        ? new Uint8Array(buffer, byteOffset, byteLength)
+        : value as Uint8Array,
+    );
   }
   if (Array.isArray(value) || value instanceof Set) return list(value);
   if (value instanceof Map) {

@@ -2,7 +2,8 @@
 
 import process from "node:process";
 import { clearLine, cursorTo } from "node:readline";
-import { format } from "node:util";
+import { Console } from "node:console";
+import { Writable } from "node:stream";
 import { definePlugin, type RunStart } from "../core/plugin.ts";
 import type { Plugin } from "../core/plugin.ts";
 
@@ -60,11 +61,15 @@ export function createProgress(options: ProgressOptions): Progress {
   return { plugin, log: (line) => screen.log(line), stop: () => screen.stop() };
 }
 
-/** Turns `console.log` and its like to standard error, above the bar, as standard output is for values. */
+/** Turns the console to standard error, above the bar, as standard output is for values. */
 export function redirectConsole(log: (line: string) => void): void {
-  for (const method of ["log", "info", "debug", "warn", "error"] as const) {
-    console[method] = (...args: unknown[]) => log(format(...args));
-  }
+  const lines = new Writable({
+    write(chunk, _encoding, done) {
+      log(String(chunk).replace(/\n$/, ""));
+      done();
+    },
+  });
+  globalThis.console = new Console({ stdout: lines, stderr: lines });
 }
 
 interface Screen {

@@ -87,10 +87,17 @@ async function run(file: string, flags: RunFlags): Promise<void> {
       onWarning: (message) => progress.log(`warning: ${message}`),
     });
     const values = await backend.run({ signal: interrupt() });
-    process.stdout.write(await showValues(workflow, values, flags.json ?? false));
+    await write(await showValues(workflow, values, flags.json ?? false));
   } finally {
     progress.stop();
   }
+}
+
+/** Writes to standard output, and waits until all of it has left. */
+function write(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => error ? reject(error) : resolve());
+  });
 }
 
 /** Results of different parameters are kept apart, as a stored result is found by names alone. */

@@ -20,6 +20,7 @@ export function captureArguments(args: unknown[], read: (node: NodeRecord) => vo
     if (arg === null || typeof arg !== "object") continue;
     const record = recordOf(arg);
     if (record) args[i] = checkReadable(record);
+    else if (arg instanceof Map || arg instanceof Set) refuseNodesIn(arg);
     else if (isContainer(arg) && holdsReference(arg)) {
       args[i] = new Template(copyContainer(arg, (leaf) => {
         const record = recordOf(leaf);
@@ -127,6 +128,7 @@ function holdsReference(root: Container): boolean {
     for (const value of Array.isArray(container) ? container : Object.values(container)) {
       if (value === null || typeof value !== "object" || seen.has(value)) continue;
       if (RECORD in value) return true;
+      if (value instanceof Map || value instanceof Set) refuseNodesIn(value);
       if (!isContainer(value)) continue;
       seen.add(value);
       open.push(value);
@@ -135,26 +137,46 @@ function holdsReference(root: Container): boolean {
   return false;
 }
 
+function refuseNodesIn(collection: Map<unknown, unknown> | Set<unknown>): void {
+  for (const value of [...collection.keys(), ...collection.values()]) {
+    const record = recordOf(value);
+    if (!record) continue;
+    throw new TypeError(
+      `Cannot pass the node "${record.name}" inside a map or set: put it into an array or a plain object.`,
+    );
+  }
+}
+
 /** Copies containers to any depth, shared and cyclic ones once, with `leaf` of everything else. */
-function copyContainer(container: Container, leaf: (value: unknown) => unknown): Container {
+function copyContainer(root: Container, leaf: (value: unknown) => unknown): Container {
   const copies = new Map<object, Container>();
-  const copy = (from: Container): Container => {
-    const to: Container = Array.isArray(from)
-      ? new Array(from.length)
-      : Object.create(Object.getPrototypeOf(from));
-    copies.set(from, to);
-    for (const key of Object.keys(from) as (keyof Container)[]) {
-      const value: unknown = from[key];
+  const open: Container[] = [];
+  const copyOf = (from: Container): Container => {
+    let to = copies.get(from);
+    if (!to) {
+      to = Array.isArray(from)
+        ? new Array(from.length)
+        : Object.create(Object.getPrototypeOf(from)) as Container;
+      copies.set(from, to);
+      open.push(from);
+    }
+    return to;
+  };
+  const copy = copyOf(root);
+  for (let from = open.pop(); from; from = open.pop()) {
+    const to = copies.get(from)!;
+    for (const key of Object.keys(from)) {
+      const value: unknown = from[key as keyof Container];
       const isInner = typeof value === "object" && value !== null && !(RECORD in value) &&
         isContainer(value);
+      // Defined, not assigned, as a key may be `__proto__`.
       Object.defineProperty(to, key, {
-        value: isInner ? copies.get(value) ?? copy(value) : leaf(value),
+        value: isInner ? copyOf(value) : leaf(value),
         writable: true,
         enumerable: true,
         configurable: true,
       });
     }
-    return to;
-  };
-  return copy(container);
+  }
+  return copy;
 }

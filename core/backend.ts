@@ -9,8 +9,9 @@ import type { ItemRecord, NodeRecord } from "./node.ts";
 import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
 import { checkPlugin, type Plugin } from "./plugin.ts";
 import { findNumbers, Query } from "./query.ts";
-import { type Executor, Run } from "./scheduler.ts";
+import { Run } from "./scheduler.ts";
 import type { Storage } from "./storage.ts";
+import type { Executor } from "./tries.ts";
 import type { Results, Targets } from "./types.ts";
 import { Watchers } from "./watchers.ts";
 

@@ -34,9 +34,15 @@ export class Definition {
   ) {}
 }
 
-/** A class is what can't be called without `new`: alone of all functions its `prototype` is fixed. */
+// Called as functions, they convert.
+const CONVERTERS: ReadonlySet<unknown> = new Set([Number, String, Boolean, BigInt, Symbol, Date]);
+
+/** Whether a function is a class: its source says so, or it is one of the runtime's own. */
 export function isClass(target: AnyFunction | AnyClass): target is AnyClass {
-  return Object.getOwnPropertyDescriptor(target, "prototype")?.writable === false;
+  const source = Function.prototype.toString.call(target);
+  if (!source.includes("[native code]")) return /^class\b/.test(source);
+  return !CONVERTERS.has(target) &&
+    Object.getOwnPropertyDescriptor(target, "prototype")?.writable === false;
 }
 
 /** A generator's result can be read only once, so it can't be a node's. */

@@ -58,7 +58,13 @@ export class NodeError extends FuseError {
 }
 
 /** Why a storage could not do what it was asked to do. */
-export type StorageReason = "missing" | "damaged" | "full" | "denied" | "unavailable";
+export type StorageReason =
+  | "missing"
+  | "damaged"
+  | "unsupported"
+  | "full"
+  | "denied"
+  | "unavailable";
 
 /** A storage that failed, or that does not hold what was asked for. */
 export class StorageError extends FuseError {

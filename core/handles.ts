@@ -2,7 +2,7 @@
 
 import { captureArguments } from "./arguments.ts";
 import { type AnyClass, Definition, methodNames } from "./definition.ts";
-import { type ItemKey, ItemRecord, NodeRecord, RECORD, recordOf } from "./node.ts";
+import { type ItemKey, ItemRecord, KIND, NodeRecord, RECORD, recordOf } from "./node.ts";
 import { CallSite } from "./place.ts";
 
 // Destructuring takes what it names; only a spread or a loop would go on and on.
@@ -48,26 +48,31 @@ export function nameNode(
   name: string,
   callee: (...args: never[]) => unknown,
 ): void {
-  if (!(record instanceof NodeRecord)) {
+  if (record?.[KIND] !== "node") {
     throw new TypeError(
       record
         ? `Cannot name "${record.name}", as it is an item of a node: name the node itself.`
         : "Cannot set a name as 'node' must be what a workflow function returned.",
     );
   }
+  checkName(name, `Cannot name "${record.name}"`);
+  record.givenName = name;
+  record.namedAt = namedPlaces++ < MOST_NAMED_PLACES ? CallSite.of(callee) : undefined;
+}
+
+/** Refuses what can't be a name of a node; `what` begins the message. */
+export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== "string" || name.length === 0 || name.length > MAX_NAME_LENGTH) {
     throw new TypeError(
-      `Cannot name "${record.name}" as 'name' must be a text of 1 to ${MAX_NAME_LENGTH} characters: ` +
+      `${what} as 'name' must be a text of 1 to ${MAX_NAME_LENGTH} characters: ` +
         `current value is ${typeof name === "string" ? `${name.length} long` : typeof name}.`,
     );
   }
   if (!name.isWellFormed()) {
     throw new TypeError(
-      `Cannot name "${record.name}" as 'name' must be well-formed Unicode: it has half of a surrogate pair.`,
+      `${what} as 'name' must be well-formed Unicode: it has half of a surrogate pair.`,
     );
   }
-  record.givenName = name;
-  record.namedAt = namedPlaces++ < MOST_NAMED_PLACES ? CallSite.of(callee) : undefined;
 }
 
 const nodeTraps: ProxyHandler<NodeRecord> = {
@@ -197,6 +202,7 @@ function refusals<R extends NodeRecord | ItemRecord>(): ProxyHandler<R> {
     defineProperty: refuse("change"),
     deleteProperty: refuse("change"),
     setPrototypeOf: refuse("change"),
+    preventExtensions: refuse("change"),
     ownKeys: refuse("take all items of"),
     getOwnPropertyDescriptor: () => undefined,
   };

@@ -7,7 +7,7 @@ import type { CallSite } from "./place.ts";
 export const RECORD: unique symbol = Symbol.for("functionfuse.record") as never;
 
 /** What tells captured references from the user's own values. */
-export const KIND: unique symbol = Symbol("functionfuse.kind");
+export const KIND: unique symbol = Symbol.for("functionfuse.kind") as never;
 
 /** What may stand in captured arguments for something that is not there yet. */
 export type ReferenceKind = "node" | "item" | "template";
@@ -15,13 +15,16 @@ export type ReferenceKind = "node" | "item" | "template";
 /** A key into a value. */
 export type ItemKey = string | number;
 
-let serial = 0;
+// One for all copies of the library in this process (a workflow may import another one by URL), so that a graph can have
+// nodes of several.
+const shared = globalThis as { [key: symbol]: { serial: number } | undefined };
+const counter = shared[Symbol.for("functionfuse.counter")] ??= { serial: 0 };
 
 /** One call of a definition. */
 export class NodeRecord {
   declare readonly [KIND]: "node";
   /** Grows with every node made: parents have smaller ones than their children. */
-  readonly id: number = serial++;
+  readonly id: number = counter.serial++;
   /** The arguments, with references where nodes stood. */
   args: readonly unknown[] = [];
   /** The name given, if one was. */
@@ -94,5 +97,5 @@ export function recordOf(value: unknown): NodeRecord | ItemRecord | undefined {
 
 /** How many nodes this process has made: every node's `id` is below it. */
 export function nodeCount(): number {
-  return serial;
+  return counter.serial;
 }

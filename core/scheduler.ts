@@ -11,21 +11,11 @@ import { nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import type { NodeRecord } from "./node.ts";
-import { isPromiseLike, PhaseFailure } from "./node_host.ts";
+import { isPromiseLike } from "./node_host.ts";
 import { HAVE, LEAVE, READ, RUN } from "./plan.ts";
-import { type Policy, retryDelay, timerDelay } from "./policy.ts";
 import type { Storage } from "./storage.ts";
+import { type Executor, Tries } from "./tries.ts";
 import type { Watchers } from "./watchers.ts";
-
-/** Carries out ready nodes. */
-export interface Executor {
-  /** How many nodes may be in hand at once. */
-  readonly slots: number;
-  /** Gives the node's value or a promise of it; throws or rejects with what the node threw. */
-  execute(node: number, values: readonly unknown[]): unknown;
-  /** The node's promise is not waited for any more. */
-  abandon(node: number): void;
-}
 
 /** Everything that a run needs. */
 export interface RunSetup {
@@ -70,8 +60,7 @@ export class Run {
   #error: unknown;
   readonly #unread: number[] = [];
   readonly #hasRun: Uint8Array;
-  /** Of each node that is waited for, what ends the waiting. */
-  readonly #cancels = new Map<number, () => void>();
+  readonly #tries: Tries;
   #lastYield = 0;
   readonly #result = Promise.withResolvers<RunOutcome>();
   #isSettled = false;
@@ -80,6 +69,7 @@ export class Run {
     this.#setup = setup;
     this.#graph = setup.graph;
     this.#actions = setup.actions;
+    this.#tries = new Tries(setup, () => this.#isStopped);
     this.#isTimed = setup.storage !== undefined || setup.watchers.isAny;
     const count = setup.graph.nodes.length;
     this.#values = new Array(count);
@@ -147,7 +137,7 @@ export class Run {
     const started = this.#isTimed ? performance.now() : 0;
     this.#setup.watchers.nodeStart(i);
     try {
-      const value = action === READ ? this.#read(i) : this.#try(i, 0);
+      const value = action === READ ? this.#read(i) : this.#tries.run(i, this.#values);
       const done = isPromiseLike(value)
         ? value.then((value) => this.#keep(i, value, started))
         : this.#keep(i, value, started);
@@ -169,74 +159,6 @@ export class Run {
       this.#fail(i, error);
       next();
     }).then(undefined, (error) => this.#settle({ error }));
-  }
-
-  /** One try and, if it fails, those that follow. Gives the value, or a promise where there is something to wait for. */
-  #try(i: number, retry: number): unknown {
-    const policy = this.#graph.settings.size > 0 ? this.#graph.settings.get(i)?.policy : undefined;
-    const started = policy ? performance.now() : 0;
-    let outcome: unknown;
-    try {
-      outcome = this.#setup.executor.execute(i, this.#values);
-    } catch (error) {
-      return this.#retry(i, policy, retry, error);
-    }
-    if (isPromiseLike(outcome)) {
-      return this.#await(i, outcome, policy, started)
-        .catch((error) => this.#retry(i, policy, retry, error));
-    }
-    if (policy && performance.now() - started > policy.timeoutMs) {
-      return this.#retry(i, policy, retry, tooLong(policy));
-    }
-    return outcome;
-  }
-
-  /** Waits for an asynchronous try, up to its time limit. */
-  #await(
-    i: number,
-    outcome: PromiseLike<unknown>,
-    policy: Policy | undefined,
-    started: number,
-  ): Promise<unknown> {
-    const { executor } = this.#setup;
-    const elapsedMs = policy ? performance.now() - started : 0;
-    const delayMs = policy && timerDelay(Math.max(0, policy.timeoutMs - elapsedMs));
-    return new Promise((resolve, reject) => {
-      const timer = delayMs === undefined ? undefined : setTimeout(() => {
-        this.#cancels.delete(i);
-        executor.abandon(i);
-        reject(tooLong(policy!));
-      }, delayMs);
-      const cancel = () => {
-        clearTimeout(timer);
-        executor.abandon(i);
-      };
-      this.#cancels.set(i, cancel);
-      const isOver = () => {
-        clearTimeout(timer);
-        return this.#cancels.get(i) === cancel && this.#cancels.delete(i);
-      };
-      outcome.then((value) => {
-        // It may have kept the timer from firing by computing.
-        const isLate = policy && performance.now() - started > policy.timeoutMs;
-        if (isOver()) isLate ? reject(tooLong(policy)) : resolve(value);
-      }, (error) => {
-        if (isOver()) reject(error);
-      });
-    });
-  }
-
-  #retry(i: number, policy: Policy | undefined, retry: number, error: unknown): Promise<unknown> {
-    const failure = nodeError(this.#graph.nodes[i], error);
-    if (policy === undefined || retry >= policy.maxRetries || this.#isStopped) throw failure;
-    this.#setup.watchers.nodeError(i, { error: failure, willRetry: true });
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, retryDelay(policy, retry));
-      this.#cancels.set(i, () => clearTimeout(timer));
-    }).then(() => {
-      this.#cancels.delete(i);
-      return this.#try(i, retry + 1);
-    });
   }
 
   async #read(i: number): Promise<unknown> {
@@ -325,7 +247,7 @@ export class Run {
   #settle(early?: { error: unknown }): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    for (const cancel of this.#cancels.values()) cancel();
+    this.#tries.cancel();
     if (early) this.#result.reject(early.error);
     else if (this.#hasFailed) this.#result.reject(this.#error);
     else if (this.#unread.length > 0) {
@@ -349,13 +271,6 @@ export class Run {
     }
     return have;
   }
-}
-
-function tooLong(policy: Policy): PhaseFailure {
-  return new PhaseFailure(
-    "timeout",
-    new DOMException(`It took longer than ${policy.timeoutMs} ms.`, "TimeoutError"),
-  );
 }
 
 function isUnreadable(error: unknown): error is StorageError {

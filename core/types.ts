@@ -123,7 +123,7 @@ export type Actor<I> =
   & {
     readonly [
       // deno-lint-ignore no-explicit-any
-      K in keyof I as I[K] extends (...args: any[]) => unknown ? Exclude<K, "setName"> : never
+      K in keyof I as I[K] extends (...args: any[]) => unknown ? Exclude<K, ReservedKey> : never
     ]: I[K] extends (...args: infer A) => infer R ? (...args: Args<A>) => Node<Awaited<R>> : never;
   };
 

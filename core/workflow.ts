@@ -1,7 +1,7 @@
 /** The front end: the one directive, and names. */
 
 import { type AnyClass, type AnyFunction, Definition, isClass, isGenerator } from "./definition.ts";
-import { actorHandle, makeNode, nameNode, nodeHandle } from "./handles.ts";
+import { actorHandle, checkName, makeNode, nameNode, nodeHandle } from "./handles.ts";
 import { recordOf } from "./node.ts";
 import { CallSite } from "./place.ts";
 import type { Actor, Args, InstanceRef, Node, Ref } from "./types.ts";
@@ -25,11 +25,12 @@ export function setName<N extends Ref<unknown> | InstanceRef<unknown>>(node: N, 
   return node;
 }
 
-const makers = new WeakSet<object>();
+// A mark on the function itself, which another copy of the library knows too.
+const MAKER = Symbol.for("functionfuse.maker");
 
 /** Whether a value is what `workflow` returns. */
 export function isMaker(value: unknown): boolean {
-  return typeof value === "function" && makers.has(value);
+  return typeof value === "function" && Object.hasOwn(value, MAKER);
 }
 
 /**
@@ -99,12 +100,19 @@ export function workflow(
   const handle = cls ? actorHandle : nodeHandle;
   // A plain function, as it can be called with `new` or without.
   const make = function (...args: unknown[]) {
+    // Constructed on behalf of a class that inherits from this one: then it is a plain class.
+    if (cls && new.target && new.target !== make) {
+      return Reflect.construct(target, args, new.target);
+    }
     return handle(makeNode(definition, args));
   };
   Object.defineProperty(make, "name", { value: name });
-  // Static members of a class stay what they are.
-  if (cls) Object.setPrototypeOf(make, target);
-  makers.add(make);
+  Object.defineProperty(make, MAKER, { value: true });
+  if (cls) {
+    // Static members, inheritance and `instanceof` stay what they are.
+    Object.setPrototypeOf(make, target);
+    make.prototype = target.prototype;
+  }
   return make;
 }
 
@@ -133,6 +141,7 @@ function checkTarget(
         `workflow("load", () => …).`,
     );
   }
+  checkName(name, "Cannot make a workflow function");
   if (isGenerator(target as AnyFunction)) {
     throw new TypeError(
       `Cannot make a workflow function of the generator "${name}", as its result could be read only once: ` +

@@ -27,8 +27,6 @@ const ERRORS: Record<string, ErrorConstructor> = {
   AggregateError: AggregateError as unknown as ErrorConstructor,
 };
 const ERROR_FIELDS = ["name", "message", "stack", "cause", "errors"];
-// What JavaScriptCore adds to errors; it means nothing elsewhere.
-const ENGINE_FIELDS = ["line", "column", "sourceURL", "originalLine", "originalColumn"];
 
 /** The shell of an object, if it needs one. */
 export function shellOf(thing: object, index: number): Shell | undefined {
@@ -91,10 +89,17 @@ function errorKind(error: Error): string {
 function errorFields(error: Error): Field[] {
   const kind = errorKind(error);
   const fields = ERROR_FIELDS
-    .filter((key) => key === "name" ? error.name !== kind : Object.hasOwn(error, key))
+    .filter((key) =>
+      key === "name"
+        ? error.name !== kind
+        // Of some errors, such as those of `AbortSignal`, it is not their own.
+        : key === "message"
+        ? error.message !== ""
+        : Object.hasOwn(error, key)
+    )
     .map((key): Field => [key, error[key as keyof Error], false]);
   for (const key of Object.keys(error)) {
-    if (ERROR_FIELDS.includes(key) || ENGINE_FIELDS.includes(key)) continue;
+    if (ERROR_FIELDS.includes(key)) continue;
     fields.push([key, error[key as keyof Error], true]);
   }
   return fields;

@@ -55,10 +55,11 @@ const SHORTEST_NUMBER_PART = 64;
 
 /** Whether an array is better kept as binary numbers: it is long, and a list of numbers alone. */
 export function isLongNumberList(value: unknown): value is number[] {
-  // The first element tells most lists apart, before the keys of a sparse one are counted and the rest is looked at.
+  // The first element tells most lists apart, before the keys of a sparse one are counted and the rest is looked at;
+  // `includes` finds holes, which `every` passes over.
   return Array.isArray(value) && value.length >= SHORTEST_NUMBER_PART &&
     typeof value[0] === "number" && Object.keys(value).length === value.length &&
-    value.every((element) => typeof element === "number");
+    !value.includes(undefined) && value.every((element) => typeof element === "number");
 }
 
 /** Finds the shells and buffers of a value. */

@@ -6,7 +6,7 @@
  */
 
 import { DevalueError, parse, stringify } from "./_libraries.ts";
-import { CodecError } from "../core/errors.ts";
+import { CodecError, UnsupportedError } from "../core/errors.ts";
 import { fillShells, makeShell, type Shell } from "./_shells.ts";
 import { isJson, isLongNumberList, type Survey, survey } from "./_survey.ts";
 
@@ -46,7 +46,9 @@ export function decodeValue(
   parts: readonly ArrayBuffer[],
 ): unknown {
   if (encoding === "json") return JSON.parse(text);
-  if (encoding !== "devalue") throw new CodecError(`The encoding "${encoding}" is not known.`);
+  if (encoding !== "devalue") {
+    throw new UnsupportedError(`The encoding "${encoding}" is not known: use a newer version.`);
+  }
   const shells: unknown[] = [];
   const part = (index: number) => {
     if (index in parts) return parts[index];
@@ -123,7 +125,7 @@ function viewClass(type: string): ViewClass {
   const found = (globalThis as Record<string, unknown>)[type];
   const isView = /^(DataView|(Big)?(Int|Uint|Float)\d+(Clamped)?Array)$/.test(type);
   if (isView && typeof found === "function") return found as ViewClass;
-  throw new CodecError(`This runtime has no ${type}.`);
+  throw new UnsupportedError(`This runtime has no ${type}.`);
 }
 
 function explain(error: unknown): CodecError {

@@ -16,7 +16,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { CodecError } from "../core/errors.ts";
+import { CodecError, isFuseError, UnsupportedError } from "../core/errors.ts";
 import type { Origin, TaskInfo } from "../core/storage.ts";
 import { VERSION } from "../core/version.ts";
 import { decodeValue, encodeValue, type Encoding } from "./_values.ts";
@@ -101,6 +101,7 @@ export function encodeObject(
  * Reads and checks an object's header.
  *
  * @throws {CodecError} If the object is torn, altered or none of ours.
+ * @throws {UnsupportedError} If it is of a newer format.
  */
 export async function readHeader(source: ByteSource): Promise<Header> {
   if (source.byteLength < PREFIX_BYTES) throw new CodecError("The object is cut off.");
@@ -118,7 +119,7 @@ export async function readHeader(source: ByteSource): Promise<Header> {
   const text = head.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes);
   const fields: Omit<Header, "payloadOffset"> = JSON.parse(new TextDecoder().decode(text));
   if (fields.format !== 1) {
-    throw new CodecError(
+    throw new UnsupportedError(
       `The object has format ${fields.format}, which version ${VERSION} can't read: use a newer version.`,
     );
   }
@@ -153,7 +154,7 @@ export async function readValue(source: ByteSource, header: Header): Promise<unk
   try {
     return decodeValue(header.encoding, new TextDecoder().decode(text), parts);
   } catch (error) {
-    if (error instanceof CodecError) throw error;
+    if (isFuseError(error)) throw error;
     throw new CodecError(`The object's value can't be read: ${error}`, { cause: error });
   }
 }

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
-import { type ObjectStore, openBytes, type OpenObject } from "./object_store.ts";
+import type { ObjectStore, OpenObject } from "./object_store.ts";
 import { storageError, TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
 /** Options of {@link FileStorage}. */
@@ -39,8 +39,9 @@ export class FileStorage extends TaskStorage {
   }
 }
 
-// Small files are read in place: handing them to another thread takes longer than reading them.
+// Small files are written in one piece.
 const SMALL_BYTES = 64 * 1024;
+const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1_000;
 
 class FileObjects implements ObjectStore {
   readonly location: string;
@@ -53,8 +54,10 @@ class FileObjects implements ObjectStore {
 
   prepare(folder: string): Promise<void> {
     return this.#attempt("open", this.#root, () => {
-      fs.mkdirSync(join(this.#root, folder), { recursive: true });
-      fs.accessSync(join(this.#root, folder), fs.constants.W_OK);
+      const path = join(this.#root, folder);
+      fs.mkdirSync(path, { recursive: true });
+      fs.accessSync(path, fs.constants.W_OK);
+      removeLeftovers(path);
     });
   }
 
@@ -77,12 +80,12 @@ class FileObjects implements ObjectStore {
   open(folder: string, name: string): Promise<OpenObject | undefined> {
     const path = join(this.#root, folder, name);
     return this.#attempt("read", path, async () => {
-      const found = fs.statSync(path, { throwIfNoEntry: false });
-      if (!found) return undefined;
-      if (found.size <= SMALL_BYTES) return openBytes(fs.readFileSync(path));
-      const file = await open(path);
+      // Opened before anything is asked of it: whatever is written meanwhile is another file.
+      const file = await open(path).catch(ifMissing(undefined));
+      if (!file) return undefined;
+      const byteLength = fs.fstatSync(file.fd).size;
       return {
-        byteLength: found.size,
+        byteLength,
         read: (offset: number, length: number) =>
           this.#attempt("read", path, () => readRange(file, offset, length)),
         close: () => file.close(),
@@ -101,7 +104,11 @@ class FileObjects implements ObjectStore {
 
   rename(folder: string, from: string, to: string): Promise<void> {
     const path = join(this.#root, folder, from);
-    return this.#attempt("save", path, () => rename(path, join(this.#root, folder, to)));
+    return this.#attempt(
+      "save",
+      path,
+      () => rename(path, join(this.#root, folder, to)).catch(ifMissing(undefined)),
+    );
   }
 
   remove(folder: string, name: string): Promise<boolean> {
@@ -131,10 +138,22 @@ class FileObjects implements ObjectStore {
         operation,
         reason,
         path,
-        `Cannot ${operation} ${path}: ${advice} What was saved before is still there.`,
+        `Cannot ${operation} ${path}: ${advice}` +
+          (operation === "save" ? " What was saved before is still there." : ""),
         error,
       );
     }
+  }
+}
+
+/** What killed processes left half-written; a file of a process that still lives is younger. */
+function removeLeftovers(folder: string): void {
+  const oldest = Date.now() - LEFTOVER_AGE_MS;
+  for (const name of fs.readdirSync(folder)) {
+    if (!/^\.[0-9a-f]{24}\.tmp$/.test(name)) continue;
+    const path = join(folder, name);
+    const found = fs.statSync(path, { throwIfNoEntry: false });
+    if (found && found.mtimeMs < oldest) fs.rmSync(path, { force: true });
   }
 }
 

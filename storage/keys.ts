@@ -19,10 +19,15 @@ export function keyOf(name: string): string {
   return /[A-Z]/.test(name) || RESERVED.test(escaped) ? `${escaped}~${digestOf(name)}` : escaped;
 }
 
-/** The name that a key stands for, or `undefined` where it was cut and only the object itself knows. */
+/** The name that a key stands for, or `undefined` where only the object itself knows: the name was cut. */
 export function nameOf(key: string): string | undefined {
   const [escaped, ...digest] = key.split("~");
-  return digest.length > 1 ? undefined : decodeURIComponent(escaped);
+  try {
+    return digest.length > 1 ? undefined : decodeURIComponent(escaped);
+  } catch {
+    // Somebody else's file.
+    return undefined;
+  }
 }
 
 function escape(name: string): string {

@@ -31,7 +31,7 @@ export interface ObjectStore {
   has(folder: string, name: string): Promise<boolean>;
   /** The names of a folder's objects, in any order. */
   list(folder: string): Promise<string[]>;
-  /** Renames an object. */
+  /** Renames an object, if it is still there. */
   rename(folder: string, from: string, to: string): Promise<void>;
   /** Removes an object, and gives whether there was one. */
   remove(folder: string, name: string): Promise<boolean>;

@@ -68,9 +68,8 @@ export class TaskStorage implements Storage {
   }
 
   async removeTask(workflow: string, selection: TaskSelection): Promise<number> {
-    const names = "taskName" in selection
-      ? [selection.taskName]
-      : await this.listTasks(workflow, selection.pattern);
+    const { taskName, pattern } = checkSelection(selection);
+    const names = taskName === undefined ? await this.listTasks(workflow, pattern) : [taskName];
     let removed = 0;
     for (const name of names) {
       if (await this.#objects.remove(folderOf(workflow), objectOf(name))) removed++;
@@ -88,9 +87,36 @@ export class TaskStorage implements Storage {
     task: string,
     use: (object: OpenObject, header: Header) => T | Promise<T>,
   ): Promise<T> {
-    const folder = folderOf(workflow);
-    const name = objectOf(task);
-    const object = await this.#objects.open(folder, name);
+    const read = () => this.#read(workflow, task, use);
+    try {
+      // A second time, as somebody may have written it anew meanwhile: only what stays bad is set aside.
+      return await read().catch((error) => {
+        if (isFuseError(error, "CodecError")) return read();
+        throw error;
+      });
+    } catch (error) {
+      if (!isFuseError(error, "CodecError", "UnsupportedError")) throw error;
+      const isDamaged = isFuseError(error, "CodecError");
+      const name = objectOf(task);
+      const aside = name + DAMAGED_SUFFIX;
+      if (isDamaged) await this.#objects.rename(folderOf(workflow), name, aside);
+      throw storageError(
+        "read",
+        isDamaged ? "damaged" : "unsupported",
+        task,
+        `Cannot read the stored value of "${task}" in ${this.location}: ${error.message}` +
+          (isDamaged ? ` It was set aside as ${aside}.` : ""),
+        error,
+      );
+    }
+  }
+
+  async #read<T>(
+    workflow: string,
+    task: string,
+    use: (object: OpenObject, header: Header) => T | Promise<T>,
+  ): Promise<T> {
+    const object = await this.#objects.open(folderOf(workflow), objectOf(task));
     if (!object) throw await this.#missing(workflow, task);
     try {
       const header = await readHeader(object);
@@ -98,17 +124,6 @@ export class TaskStorage implements Storage {
         throw new CodecError(`It is the object of another task, "${header.task}".`);
       }
       return await use(object, header);
-    } catch (error) {
-      if (!isFuseError(error, "CodecError")) throw error;
-      await this.#objects.rename(folder, name, name + DAMAGED_SUFFIX);
-      throw storageError(
-        "read",
-        "damaged",
-        task,
-        `Cannot read the stored value of "${task}" in ${this.location}: ${error.message} ` +
-          `It was set aside as ${name + DAMAGED_SUFFIX}.`,
-        error,
-      );
     } finally {
       await object.close();
     }
@@ -134,7 +149,7 @@ export class TaskStorage implements Storage {
     try {
       return object && (await readHeader(object)).task;
     } catch (error) {
-      if (isFuseError(error, "CodecError")) return undefined;
+      if (isFuseError(error, "CodecError", "UnsupportedError")) return undefined;
       throw error;
     } finally {
       await object?.close();
@@ -166,6 +181,17 @@ function folderOf(workflow: string): string {
 function objectOf(task: string): string {
   checkName("task", task);
   return keyOf(task) + SUFFIX;
+}
+
+function checkSelection(selection: TaskSelection): { taskName?: string; pattern?: string } {
+  const { taskName, pattern } = (selection ?? {}) as { taskName?: string; pattern?: string };
+  if ((typeof taskName === "string") !== (typeof pattern === "string")) {
+    return { taskName, pattern };
+  }
+  throw new TypeError(
+    "Cannot remove tasks as either 'taskName' or 'pattern' must be a text: " +
+      (taskName === undefined ? "both are missing." : "both are there."),
+  );
 }
 
 function checkName(what: string, name: string): void {

@@ -225,7 +225,7 @@ export default fail(sum(1, 2).setName("done"));`,
     workspace.write("occupied", "a file");
     const ended = await run(example("quickstart.ts"), "--storage", "occupied");
     assert.equal(ended.code, 3);
-    assert.match(ended.stderr, /Cannot open .*occupied.*Choose another folder/);
+    assert.match(ended.stderr, /Cannot list .*occupied.*Choose another folder/);
     assertReadable(ended);
   });
 

@@ -85,7 +85,7 @@ describe("The format of stored objects", () => {
       .update(changed.subarray(48, headBytes)).digest();
     changed.set(digest, 16);
     await assert.rejects(readHeader(openBytes(new Uint8Array(changed))), {
-      name: "CodecError",
+      name: "UnsupportedError",
       message: /format 2.*newer version/,
     });
   });
