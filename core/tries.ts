@@ -78,7 +78,8 @@ export class Tries {
         clearTimeout(timer);
         return this.#cancels.get(i) === cancel && this.#cancels.delete(i);
       };
-      outcome.then((value) => {
+      // As a promise: what a thenable calls, and how often, is its own affair.
+      Promise.resolve(outcome).then((value) => {
         // It may have kept the timer from firing by computing.
         const isLate = policy && performance.now() - started > policy.timeoutMs;
         if (isOver()) isLate ? reject(tooLong(policy)) : resolve(value);

@@ -119,6 +119,25 @@ describe("LocalWorkflow", () => {
     assert.ok(firedBeforeEnd > 0);
   });
 
+  it("awaits anything with a then, as JavaScript does", async () => {
+    const thenable = { then: (done: (value: number) => void) => done(42) };
+    const node = workflow("node", () => thenable as PromiseLike<number>);
+    const nothing = definePlugin("nothing", () => ({ remoteInitialize() {} }));
+    assert.equal(await make(node()).run(), 42);
+    assert.equal(await make(node(), { plugins: [nothing()] }).run(), 42);
+    const limited = make(node());
+    limited.query().setRemoteArgs({ timeoutMs: 1_000 });
+    assert.equal(await limited.run(), 42);
+  });
+
+  it("refuses two nodes that got one name after the backend was made", async () => {
+    const [a, b] = [sum(1, 1), sum(1, 2)];
+    const wf = make([a, b]);
+    a.setName("same");
+    b.setName("same");
+    await assert.rejects(wf.run(), { name: "GraphError", message: /"same"/ });
+  });
+
   it("refuses targets that are none", () => {
     const graphError = (reason: string) => (error: unknown) =>
       isFuseError(error, "GraphError") && error.reason === reason;
@@ -216,6 +235,17 @@ describe("Retries and time limits", () => {
     wf.query().setRemoteArgs({ timeoutMs: 10 });
     assert.equal((await failure(wf.run())).phase, "timeout");
     assert.equal(isDone, true);
+  });
+
+  it("count the time in which an asynchronous node computes", async () => {
+    const compute = workflow("compute", async () => {
+      await null;
+      const end = performance.now() + 40;
+      while (performance.now() < end);
+    });
+    const wf = make(compute());
+    wf.query().setRemoteArgs({ timeoutMs: 10 });
+    assert.equal((await failure(wf.run())).phase, "timeout");
   });
 
   it("leave a node alone that is fast enough", async () => {
@@ -398,6 +428,82 @@ describe("Plugins", () => {
   });
 });
 
+describe("The environment of a node", () => {
+  /** A plugin that shows what each try sees, and how often it is undone. */
+  function watched() {
+    const state = { value: "original", undone: 0 };
+    const plugin = definePlugin("watched", () => ({
+      remoteInitialize() {
+        const before = state.value;
+        state.value = `${before}+`;
+        return () => {
+          state.undone++;
+          state.value = before;
+        };
+      },
+    }));
+    return { state, plugin: plugin() };
+  }
+
+  it("is undone once when a try is abandoned, before the next one starts", async () => {
+    const { state, plugin } = watched();
+    const seen: string[] = [];
+    let release = () => {};
+    const node = workflow("node", () => {
+      seen.push(state.value);
+      return seen.length > 1 ? 1 : new Promise<number>((done) => release = () => done(0));
+    });
+    const wf = make(node()).setPlugin(".*", plugin);
+    wf.query().setRemoteArgs({ timeoutMs: 10, maxRetries: 1, retryDelayMs: 1 });
+    assert.equal(await wf.run(), 1);
+    release();
+    await new Promise((done) => setTimeout(done, 1));
+    assert.deepEqual([seen, state.value, state.undone], [
+      ["original+", "original+"],
+      "original",
+      2,
+    ]);
+  });
+
+  it("is undone when the run is aborted", async () => {
+    const { state, plugin } = watched();
+    const controller = new AbortController();
+    const never = workflow("never", () => new Promise<void>(() => {}));
+    const run = make(never()).setPlugin(".*", plugin).run({ signal: controller.signal });
+    assert.equal(state.value, "original+");
+    controller.abort();
+    await assert.rejects(run, { name: "AbortError" });
+    assert.deepEqual([state.value, state.undone], ["original", 1]);
+  });
+
+  it("is undone whole if one undo fails, and the node's own error comes first", async () => {
+    const undone: string[] = [];
+    const undoing = (name: string, fails: boolean) =>
+      definePlugin(name, () => ({
+        remoteInitialize: () => () => {
+          undone.push(name);
+          if (fails) throw new Error("undo failed");
+        },
+      }))();
+    const broken = flaky(1).node(1);
+    const wf = make(broken, { plugins: [undoing("a", false), undoing("b", true)] });
+    assert.match((await failure(wf.run())).message, /RangeError: failure 1/);
+    assert.deepEqual(undone, ["b", "a"]);
+    const fine = make(sum(1, 2), { plugins: [undoing("b", true)] });
+    const error = await failure(fine.run());
+    assert.deepEqual([error.phase, /undo failed/.test(error.message)], ["initialize", true]);
+  });
+
+  it("can't be prepared asynchronously on the host", async () => {
+    const late = definePlugin(
+      "late",
+      () => ({ localInitialize: () => Promise.reject(new Error("x")) }),
+    );
+    const wf = make(sum(1, 2), { plugins: [late()] });
+    await assert.rejects(wf.run(), { name: "TypeError", message: /"late".*asynchronous/ });
+  });
+});
+
 describe("Observers", () => {
   it("are told of the run and its nodes", async () => {
     const told: unknown[] = [];
@@ -434,6 +540,28 @@ describe("Observers", () => {
     assert.equal(await wf.run(), 3);
     assert.equal(warnings.length, 1);
     assert.match(warnings[0], /"bad".*observer broke/);
+  });
+});
+
+describe("Observers and warnings that fail", () => {
+  it("neither hang nor end a run, whatever they throw and whenever", async () => {
+    const warnings: string[] = [];
+    const bad = definePlugin("bad", () => ({
+      onNodeStart: () => {
+        throw Object.create(null);
+      },
+      onNodeEnd: () => Promise.reject(new Error("later")) as never,
+    }));
+    const wf = make(wait(1), {
+      plugins: [bad()],
+      onWarning: (warning: string) => {
+        warnings.push(warning);
+        throw new Error("no");
+      },
+    });
+    assert.equal(await wf.run(), 1);
+    await new Promise((done) => setTimeout(done, 1));
+    assert.equal(warnings.length, 2);
   });
 });
 
@@ -508,6 +636,53 @@ describe("LocalWorkflow with a storage", () => {
     assert.equal(await wf.run(), 3);
     assert.deepEqual(runs, { first: 1, second: 2 });
     assert.match(warnings[0], /torn.*computed again/);
+  });
+
+  it("runs nothing a second time because of a damaged result", async () => {
+    const storage = new MemoryStorage();
+    const ran: string[] = [];
+    const step = workflow("step", (name: string, _after?: string) => {
+      ran.push(name);
+      return name;
+    });
+    const base = step("base").setName("base");
+    step("leaf", base).setName("leaf");
+    const target = step("target", base).setName("target");
+    await storage.save("test", "target", "old");
+    const readTask = storage.readTask.bind(storage);
+    storage.readTask = async (workflow, task) => {
+      if (task === "target") await storage.removeTask(workflow, { taskName: task });
+      return readTask(workflow, task);
+    };
+    const wf = make(target, { storage, onWarning: () => {} });
+    wf.query("leaf").setStored(false);
+    assert.equal(await wf.run(), "target");
+    assert.deepEqual(ran.toSorted(), ["base", "leaf", "target"]);
+  });
+
+  it("gives an instance as all its calls made it, also the second time", async () => {
+    const storage = new MemoryStorage();
+    const Box = workflow(
+      class Box {
+        total = 0;
+        add(n: number) {
+          return this.total += n;
+        }
+      },
+    );
+    const box = new Box();
+    box.add(5);
+    for (let i = 0; i < 2; i++) {
+      assert.equal((await make(box, { storage }).run() as { total: number }).total, 5);
+    }
+  });
+
+  it("reads from a place where nothing can be written, if nothing must be", async () => {
+    const storage = new MemoryStorage();
+    const { target } = counted();
+    await make(target, { storage }).run();
+    storage.newWorkflow = () => Promise.reject(new Error("read-only"));
+    assert.equal(await make(target, { storage }).run(), 3);
   });
 
   it("goes on with a value that can't be stored, with a warning", async () => {

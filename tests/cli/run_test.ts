@@ -76,7 +76,7 @@ export default { total: sum(1, 2), rows: rows() };`,
 const make = workflow(function make() {
   return { map: new Map([["a", 1n]]), set: new Set([1]), f: new Float32Array([1.5]), u: undefined, n: NaN, d: new Date(0) };
 });
-const one = workflow(function one() { console.log("printed by a node"); return 1; });
+const one = workflow(function one() { console.log("printed by a node"); console.table([{ cell: 1 }]); return 1; });
 export default { all: make(), one: one() };`,
     );
     const { code, stdout, stderr } = await run("values.ts", "--json");
@@ -87,6 +87,25 @@ export default { all: make(), one: one() };`,
     });
     assert.match(stderr, /printed by a node/);
     assert.deepEqual(JSON.parse((await run(example("quickstart.ts"), "--json")).stdout), 6);
+  });
+
+  it("prints large values whole, long tables in part, and small numbers as they are", async () => {
+    workspace.write(
+      "large.ts",
+      `import { workflow } from "functionfuse";
+const texts = workflow("texts", () => Array.from({ length: 100_000 }, (_, i) => "text " + i));
+export default texts();`,
+    );
+    const { stdout } = await run("large.ts", "--json", "--no-storage");
+    assert.equal(JSON.parse(stdout).length, 100_000);
+    workspace.write(
+      "table.ts",
+      `import { workflow } from "functionfuse";
+const rows = workflow("rows", () => Array.from({ length: 200_000 }, (_, i) => ({ i, p: i === 1 ? 1e-7 : 0.5 })));
+export default rows();`,
+    );
+    const table = await run("table.ts", "--no-storage");
+    assert.match(table.stdout, /│ {2}1 │ 1e-7 │[^]*… and 199,900 more rows\n$/);
   });
 
   it("calls a workflow that is a function with --param, and keeps such results apart", async () => {

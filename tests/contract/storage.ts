@@ -118,6 +118,8 @@ export function testStorage(name: string, make: () => TestedStorage): void {
       }
       const own = await roundTrip(new OwnError("mine")) as Error;
       assert.ok(own instanceof Error && own.name === "OwnError" && own.message === "mine");
+      const aborted = await roundTrip(new DOMException("too late", "TimeoutError")) as Error;
+      assert.deepEqual([aborted.name, aborted.message], ["TimeoutError", "too late"]);
       const many = await roundTrip(new AggregateError([error, 1], "many")) as AggregateError;
       assert.ok(many instanceof AggregateError && many.errors[0] instanceof RangeError);
     });
@@ -171,6 +173,11 @@ export function testStorage(name: string, make: () => TestedStorage): void {
       const numbers = Array.from({ length: 5_000 }, (_, i) => [-0, NaN, i / 3, 1e308 * i][i % 4]);
       await keeps(numbers);
       await keeps([numbers, numbers.map(String)]);
+      const odd: number[] & { extra?: number } = Array.from({ length: 100 }, (_, i) => i);
+      delete odd[50];
+      odd.extra = 1;
+      const back = await roundTrip(odd) as typeof odd;
+      assert.deepEqual([50 in back, back.extra, back.length, back[99]], [false, 1, 100, 99]);
     });
 
     it("whatever structured clone keeps", async () => {
@@ -292,6 +299,10 @@ export function testStorage(name: string, make: () => TestedStorage): void {
       assert.equal(await storage.hasTask(WORKFLOW, "b"), false);
       assert.equal(await storage.removeTask(WORKFLOW, { pattern: "a*" }), 2);
       await storage.save(WORKFLOW, "c", 1);
+      for (const wrong of [{}, { pattern: undefined }, { taskName: "c", pattern: "*" }, null]) {
+        await assert.rejects(storage.removeTask(WORKFLOW, wrong as never), { name: "TypeError" });
+      }
+      assert.equal(await storage.hasTask(WORKFLOW, "c"), true);
       await storage.save("other", "c", 2);
       assert.equal(await storage.removeWorkflow(WORKFLOW), true);
       assert.deepEqual(await storage.listTasks(WORKFLOW), []);

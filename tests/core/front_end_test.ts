@@ -1,6 +1,10 @@
 import { isFuseError, LocalWorkflow, type Node, setName, task, workflow } from "functionfuse";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 // So that checking this file checks those cases too.
 import type * as _compileTimeCases from "../types/front_end.ts";
@@ -69,6 +73,58 @@ describe("workflow", () => {
     assert.equal(await run(new Decorated(2).scaled(Decorated.unit) as unknown as Node<number>), 20);
   });
 
+  it("makes a class that others can inherit from", async () => {
+    const Base = workflow(
+      class Base {
+        constructor(readonly n: number) {}
+        base() {
+          return this.n;
+        }
+      },
+    );
+    const Plain = Base as unknown as new (n: number) => { n: number; base(): number };
+    const Derived = workflow(
+      class Derived extends Plain {
+        extra = 10;
+        derived() {
+          return this.n + this.extra;
+        }
+      },
+    );
+    const derived = new Derived(1);
+    assert.deepEqual(await run([derived.base(), derived.derived()]), [1, 11]);
+    assert.ok(await run(derived) instanceof Base);
+  });
+
+  it("tells functions from classes, frozen and native ones too", async () => {
+    assert.equal(
+      await run(
+        workflow(Object.freeze(function frozen() {
+          return 3;
+        }))(),
+      ),
+      3,
+    );
+    assert.equal(await run(workflow("number", Number)("7") as unknown as Node<number>), 7);
+  });
+
+  it("works with nodes of another copy of the library", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "functionfuse-"));
+    const root = fileURLToPath(new URL("../..", import.meta.url));
+    for (const part of ["core", "backends", "mod.ts"]) {
+      cpSync(join(root, part), join(folder, part), { recursive: true });
+    }
+    const copy: typeof import("functionfuse") = await import(
+      pathToFileURL(join(folder, "mod.ts")).href
+    );
+    rmSync(folder, { recursive: true });
+    assert.notEqual(copy.workflow, workflow);
+    const double = copy.workflow("double", (n: number) => n * 2);
+    const target = sum(double(sum(1, 1)), double(5)).setName("mixed");
+    assert.equal(await run([target, setName(double(1), "two")]).then(String), "14,2");
+    assert.equal(await new copy.LocalWorkflow(target, { workflowName: "copy" }).run(), 14);
+  });
+
   it("refuses what can't be a node's function", () => {
     const refused = (make: () => unknown, message: RegExp) =>
       assert.throws(make, { name: "TypeError", message });
@@ -76,6 +132,7 @@ describe("workflow", () => {
     refused(() => workflow(null as never), /current value is null/);
     refused(() => workflow((() => () => 1)()), /without a name/);
     refused(() => workflow("", () => 1), /without a name/);
+    refused(() => workflow("\ud800", () => 1), /Unicode/);
     refused(() => workflow(sum as never), /one already/);
     refused(() => workflow(function* steps() {}), /generator "steps"/);
     refused(() => workflow(async function* steps() {}), /generator/);
@@ -124,6 +181,24 @@ describe("Arguments", () => {
     literal.node = sum(1, 1);
     const value = await run(give(literal)) as object;
     assert.deepEqual(Object.entries(value), [["__proto__", 1], ["referenceKind", 1], ["node", 2]]);
+  });
+
+  it("may be nested deeper than the stack, with nodes in them", async () => {
+    let list: unknown = [sum(1, 1)];
+    for (let depth = 0; depth < 50_000; depth++) list = [list];
+    let value = await run(give(list));
+    while (Array.isArray(value)) value = value[0];
+    assert.equal(value, 2);
+  });
+
+  it("can't have nodes inside maps and sets", () => {
+    const node = sum(1, 2).setName("inside");
+    for (const collection of [new Map([["a", node]]), new Set([node]), [new Map([[node, 1]])]]) {
+      assert.throws(() => give(collection), {
+        name: "TypeError",
+        message: /"inside" inside a map/,
+      });
+    }
   });
 
   it("can't be instances", () => {

@@ -1,7 +1,15 @@
 import { isFuseError, LocalWorkflow, workflow } from "functionfuse";
 import { FileStorage, storageFactory } from "functionfuse/storage";
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -53,6 +61,49 @@ describe("FileStorage", () => {
     }));
     assert.deepEqual(await new FileStorage({ path }).listTasks("shared"), ["same"]);
     assert.deepEqual(readdirSync(join(path, "shared")), ["same.fuse"]);
+  });
+
+  it("reads whole values while others write the same task", async () => {
+    const storage = new FileStorage({ path: newFolder() });
+    const write = (round: number) =>
+      storage.save("w", "x", new Float64Array(10_000 + round * 1_000).fill(round));
+    await write(0);
+    for (let round = 1; round < 60; round++) {
+      const reading = storage.readTask("w", "x");
+      await write(round % 7);
+      const value = await reading as Float64Array;
+      assert.equal(value.length, 10_000 + value[0] * 1_000);
+    }
+  });
+
+  it("sets a damaged object aside once, however many read it at once", async () => {
+    const path = newFolder();
+    const storage = new FileStorage({ path });
+    await storage.save("w", "x", 1);
+    writeFileSync(join(path, "w", "x.fuse"), "torn");
+    const reads = Array.from({ length: 5 }, () => storage.readTask("w", "x"));
+    for (const read of await Promise.allSettled(reads)) {
+      assert.ok(read.status === "rejected" && isFuseError(read.reason, "StorageError"));
+      assert.ok(["damaged", "missing"].includes(read.reason.reason), read.reason.reason);
+    }
+    assert.deepEqual(readdirSync(join(path, "w")), ["x.fuse.damaged"]);
+  });
+
+  it("passes over files that are not its own, and removes what killed processes left", async () => {
+    const path = newFolder();
+    const storage = new FileStorage({ path });
+    await storage.save("w", "x", 1);
+    const leftover = join(path, "w", `.${"0".repeat(24)}.tmp`);
+    for (const name of ["100%.fuse", "notes.txt", "a~~b.fuse"]) {
+      writeFileSync(join(path, "w", name), "mine");
+    }
+    writeFileSync(leftover, "half");
+    assert.deepEqual(await storage.listTasks("w"), ["x"]);
+    await storage.newWorkflow("w");
+    assert.equal(existsSync(leftover), true, "a young one may still be written");
+    utimesSync(leftover, 0, 0);
+    await storage.newWorkflow("w");
+    assert.equal(existsSync(leftover), false);
   });
 
   it("says what is in the way", async () => {
