@@ -110,10 +110,10 @@ function fillFrom(
   captured: readonly unknown[],
   values: readonly unknown[],
 ): readonly unknown[] {
-  let at = graph.inputOffsets[i];
-  if (at === graph.inputOffsets[i + 1]) return captured;
+  const from = graph.inputOffsets[i];
+  if (from === graph.inputOffsets[i + 1]) return captured;
   try {
-    return fillArguments(captured, () => values[graph.inputs[at++]]);
+    return fillArguments(captured, values, graph.inputs, from);
   } catch (error) {
     throw new PhaseFailure("arguments", error);
   }

@@ -52,17 +52,30 @@ export function forEachReference(
 /**
  * The arguments with values in the references' places.
  *
- * @param next Gives the value of the next reference's node.
+ * @param values The values of all nodes.
+ * @param inputs The numbers of the nodes that the references read, of these arguments from `from` on.
  */
-export function fillArguments(args: readonly unknown[], next: () => unknown): unknown[] {
+export function fillArguments(
+  args: readonly unknown[],
+  values: readonly unknown[],
+  inputs: Int32Array,
+  from: number,
+): unknown[] {
+  let at = from;
+  const fill = (leaf: unknown) => isReference(leaf) ? pick(leaf, values[inputs[at++]]) : leaf;
   const filled = new Array<unknown>(args.length);
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
-    filled[i] = isReference(arg)
-      ? pick(arg, next())
-      : isTemplate(arg)
-      ? copyContainer(arg.container, (leaf) => isReference(leaf) ? pick(leaf, next()) : leaf)
-      : arg;
+    switch (kindOf(arg)) {
+      case undefined:
+        filled[i] = arg;
+        break;
+      case "template":
+        filled[i] = copyContainer((arg as Template).container, fill);
+        break;
+      default:
+        filled[i] = pick(arg as Reference, values[inputs[at++]]);
+    }
   }
   return filled;
 }

@@ -5,7 +5,7 @@ import { nodeError } from "./failures.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { type Initializations, initializeOnHost } from "./initializers.ts";
 import { checkNames, type Pattern } from "./names.ts";
-import type { ItemRecord, NodeRecord } from "./node.ts";
+import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
 import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
 import { checkPlugin, type Plugin } from "./plugin.ts";
 import { findNumbers, Query } from "./query.ts";
@@ -55,6 +55,7 @@ export abstract class Backend<const T extends Targets> {
   readonly #scope: Scope;
   readonly #warn: Warn;
   #storage: Storage | undefined;
+  #checkedNames = -1;
 
   /**
    * Takes the graph of one target or of a list of them; `warn` is where warnings go by default.
@@ -69,6 +70,7 @@ export abstract class Backend<const T extends Targets> {
     this.#warn = options.onWarning ?? warn;
     this.#storage = options.storage;
     this.#graph = buildGraph(targets);
+    this.#checkNewNames();
     for (const plugin of options.plugins ?? []) {
       checkPlugin(plugin);
       this.#graph.plugins.push({ plugin, nodes: undefined });
@@ -131,8 +133,7 @@ export abstract class Backend<const T extends Targets> {
     const graph = this.#graph;
     const storage = this.#storage;
     const workflowName = this.workflowName;
-    // Names may have been given since the graph was built.
-    checkNames(graph.nodes);
+    this.#checkNewNames();
     const initializations = initializeOnHost(graph);
     const unreadable = new Set<number>();
     const hasRun = new Uint8Array(graph.nodes.length);
@@ -156,6 +157,12 @@ export abstract class Backend<const T extends Targets> {
       for (const i of outcome.nodes) unreadable.add(i);
       have = outcome.have;
     }
+  }
+
+  #checkNewNames(): void {
+    if (this.#checkedNames === nameCount()) return;
+    checkNames(this.#graph.nodes);
+    this.#checkedNames = nameCount();
   }
 
   async #findStored(

@@ -3,7 +3,6 @@
 import { forEachReference, nodeOf } from "./arguments.ts";
 import type { AnyFunction } from "./definition.ts";
 import { GraphError } from "./errors.ts";
-import { checkNames } from "./names.ts";
 import { type ItemRecord, nodeCount, type NodeRecord, recordOf } from "./node.ts";
 import type { Plugin } from "./plugin.ts";
 import type { Policy } from "./policy.ts";
@@ -52,13 +51,12 @@ export interface Graph {
 /**
  * Finds what hangs off the targets' roots: every node all of whose parents are found too.
  *
- * @throws {GraphError} If there is no target, a target is no node, or two nodes have one name.
+ * @throws {GraphError} If there is no target, or a target is no node.
  */
 export function buildGraph(targets: unknown): Graph {
   const isList = Array.isArray(targets);
   const records = readTargets(isList ? targets : [targets]);
   const nodes = findRunnable(findRoots(records.map(nodeOf)));
-  checkNames(nodes);
 
   // Ids of one graph lie close together, so a plain array finds a node's number faster than a map.
   const firstId = nodes[0].id;

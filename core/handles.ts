@@ -56,8 +56,8 @@ export function nameNode(
     );
   }
   checkName(name, `Cannot name "${record.name}"`);
-  record.givenName = name;
-  record.namedAt = namedPlaces++ < MOST_NAMED_PLACES ? CallSite.of(callee) : undefined;
+  const isNoted = namedPlaces++ < MOST_NAMED_PLACES;
+  record.rename(name, isNoted ? CallSite.of(callee) : undefined);
 }
 
 /** Refuses what can't be a name of a node; `what` begins the message. */

@@ -17,8 +17,8 @@ export type ItemKey = string | number;
 
 // One for all copies of the library in this process (a workflow may import another one by URL), so that a graph can have
 // nodes of several.
-const shared = globalThis as { [key: symbol]: { serial: number } | undefined };
-const counter = shared[Symbol.for("functionfuse.counter")] ??= { serial: 0 };
+const shared = globalThis as { [key: symbol]: { serial: number; named: number } | undefined };
+const counter = shared[Symbol.for("functionfuse.counter")] ??= { serial: 0, named: 0 };
 
 /** One call of a definition. */
 export class NodeRecord {
@@ -50,6 +50,13 @@ export class NodeRecord {
   get name(): string {
     return this.givenName ??
       `${this.definition.name}_${String(this.ordinal).padStart(4, "0")}`;
+  }
+
+  /** Gives the node a name, and notes where. */
+  rename(name: string, at: CallSite | undefined): void {
+    counter.named++;
+    this.givenName = name;
+    this.namedAt = at;
   }
 
   /** Enters the node made last as one that waits for this; it counts once, however often it reads the value. */
@@ -98,4 +105,9 @@ export function recordOf(value: unknown): NodeRecord | ItemRecord | undefined {
 /** How many nodes this process has made: every node's `id` is below it. */
 export function nodeCount(): number {
   return counter.serial;
+}
+
+/** How many names were given in this process: as long as it stays, no node has another name than before. */
+export function nameCount(): number {
+  return counter.named;
 }

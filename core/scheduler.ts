@@ -40,6 +40,9 @@ export type RunOutcome =
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
 const YIELD_AFTER_MS = 50;
+// If so many nodes take no longer than this, they are small.
+const SMALL_NODES = 16;
+const SMALL_MS = 1;
 
 /** One pass over a planned graph. */
 export class Run {
@@ -111,13 +114,20 @@ export class Run {
 
   #pump = (): void => {
     const { executor, signal } = this.#setup;
+    // Asking for the time costs as much as a small node, so it is asked more rarely while nodes are small.
+    let untilLook = 1;
+    let lastLook = this.#lastYield;
     while (!this.#isStopped && this.#readyCount > 0 && this.#inHand < executor.slots) {
       this.#launch(this.#ready[--this.#readyCount]);
       if (signal?.aborted) return this.#settle({ error: signal.reason });
-      if (Date.now() - this.#lastYield > YIELD_AFTER_MS && this.#readyCount > 0) {
+      if (--untilLook > 0) continue;
+      const now = Date.now();
+      if (now - this.#lastYield > YIELD_AFTER_MS && this.#readyCount > 0) {
         setTimeout(this.#resume, 0);
         return;
       }
+      untilLook = now - lastLook > SMALL_MS ? 1 : SMALL_NODES;
+      lastLook = now;
     }
     if (this.#inHand === 0 && (this.#isStopped || this.#readyCount === 0)) this.#settle();
   };

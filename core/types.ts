@@ -46,7 +46,11 @@ type NoArrayMethods = {
   readonly [K in Exclude<keyof readonly unknown[], number | "length" | symbol>]: never;
 };
 
-/** Keys that are never items, because JavaScript or this library uses them otherwise. */
+/**
+ * Keys that are never items, because JavaScript or this library uses them otherwise.
+ *
+ * @internal
+ */
 type ReservedKey =
   | "then"
   | "item"
