@@ -17,7 +17,7 @@ function createProgram(): Command {
   const program = new Command("fuse")
     .description("Runs workflows made of plain TypeScript functions.")
     .version(VERSION)
-    .showHelpAfterError("(add --help for what can be said)")
+    .showHelpAfterError("(--help shows what can be given)")
     .addCommand(runCommand())
     .addCommand(versionCommand());
   // Commander leaves the process; here the error is thrown, so that there is one way out.
@@ -25,14 +25,30 @@ function createProgram(): Command {
   return program;
 }
 
+function fail(error: unknown): void {
+  process.exitCode = exitCodeOf(error);
+  process.stderr.write(`${explainError(error)}\n`);
+}
+
+/** What a node left behind and nobody waits for: its error would otherwise end the process with a raw stack. */
+function failLate(error: unknown): void {
+  process.removeAllListeners("exit");
+  process.stderr.write(
+    "error: Something that no node waited for failed: await every promise in a node.\n",
+  );
+  fail(error);
+  process.exit(1);
+}
+
+process.on("unhandledRejection", failLate);
+process.on("uncaughtException", failLate);
 try {
   await createProgram().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  else {
-    process.exitCode = exitCodeOf(error);
-    process.stderr.write(`${explainError(error)}\n`);
-  }
+  else fail(error);
 }
+// A turn of the event loop, for what the last node did not wait for.
+await new Promise((done) => setTimeout(done, 0));
 // What a node left open, such as a timer, is no reason to stay.
 process.exit();

@@ -3,6 +3,7 @@
 import { relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import { isFuseError } from "../core/errors.ts";
 
 /** A workflow file that can't be used, with all that there is to say about it. */
@@ -29,11 +30,24 @@ export function exitCodeOf(error: unknown): number {
 
 /** The message for an error; with `FUSE_DEBUG` set, the whole stack. */
 export function explainError(error: unknown): string {
-  if (process.env.FUSE_DEBUG && error instanceof Error) return error.stack ?? error.message;
+  if (process.env.FUSE_DEBUG) return inspect(error, { depth: 4 });
   const thrown = isFuseError(error, "NodeError") ? error.cause : error;
   const isOwn = error instanceof WorkflowFileError || error instanceof Interrupted;
   const lines = [`error: ${messageOf(error)}`, ...(isOwn ? [] : userFrames(thrown))];
+  if (!isOwn) lines.push(...explainCauses(thrown));
   return shortenPaths(lines.join("\n"));
+}
+
+const MOST_CAUSES = 5;
+
+function explainCauses(error: unknown): string[] {
+  const lines: string[] = [];
+  let cause = error instanceof Error && !isFuseError(error) ? error.cause : undefined;
+  for (let depth = 0; cause instanceof Error && depth < MOST_CAUSES; depth++) {
+    lines.push(`caused by ${cause.name}: ${cause.message}`, ...userFrames(cause));
+    cause = cause.cause;
+  }
+  return lines;
 }
 
 function messageOf(error: unknown): string {

@@ -56,9 +56,16 @@ export async function loadWorkflow(file: string, options: LoadOptions): Promise<
   return { name: declared ?? basename(file, extname(file)), ...exported };
 }
 
+const IS_CODE = /\.[cm]?[jt]sx?$/;
+
 function checkFile(file: string): void {
   if (existsSync(file)) {
-    if (!statSync(file).isDirectory()) return;
+    if (!statSync(file).isDirectory()) {
+      if (IS_CODE.test(file)) return;
+      throw new WorkflowFileError(
+        `${file} is no workflow file: it must be TypeScript or JavaScript, such as workflow.ts.`,
+      );
+    }
     throw new WorkflowFileError(
       `${file} is a folder: name the workflow file in it${listOf(workflowFiles(file))}.`,
     );
@@ -81,7 +88,7 @@ function checkFile(file: string): void {
 }
 
 function workflowFiles(folder: string): string[] {
-  return readdirSync(folder).filter((name) => /\.[cm]?[jt]sx?$/.test(name)).sort();
+  return readdirSync(folder).filter((name) => IS_CODE.test(name)).sort();
 }
 
 function listOf(names: readonly string[]): string {
@@ -164,7 +171,8 @@ async function readTargets(
   module: Record<string, unknown>,
   params: Readonly<Record<string, unknown>>,
 ): Promise<Pick<LoadedWorkflow, "shape" | "labels" | "targets">> {
-  let exported = module.default;
+  // A promise is awaited; a node is none, and stays itself.
+  let exported = await module.default;
   const isFunction = typeof exported === "function" && !isMaker(exported);
   if (isFunction) exported = await callFunction(file, exported as CallableFunction, params);
   else if (Object.keys(params).length > 0) {
@@ -197,14 +205,35 @@ async function callFunction(
   build: CallableFunction,
   params: Readonly<Record<string, unknown>>,
 ): Promise<unknown> {
+  const asked = new Set<PropertyKey>();
+  const watched = new Proxy(params, {
+    get(target, key, receiver) {
+      asked.add(key);
+      return Reflect.get(target, key, receiver);
+    },
+    ownKeys(target) {
+      for (const key of Reflect.ownKeys(target)) asked.add(key);
+      return Reflect.ownKeys(target);
+    },
+  });
+  let built: unknown;
   try {
-    return await build(params);
+    built = await build(watched);
   } catch (error) {
     throw new WorkflowFileError(
       `${file} failed to build its graph:\n${indent(explainImport(error))}`,
       { cause: error },
     );
   }
+  const unknown = Object.keys(params).find((key) => !asked.has(key));
+  if (unknown === undefined) return built;
+  const known = [...asked].filter((key) => typeof key === "string");
+  throw new WorkflowFileError(
+    `${file} has no parameter "${unknown}": ` +
+      (known.length > 0
+        ? `its function asks for ${known.join(", ")}.`
+        : "its function asks for none."),
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -229,7 +258,9 @@ function whatIsWrong(
   }
   if (isMaker(exported)) {
     const { name } = exported as CallableFunction;
-    return `its default export is the workflow function ${name} itself: call it, as in "export default ${name}(…)".`;
+    return Object.getPrototypeOf(exported) === Function.prototype
+      ? `its default export is the workflow function ${name} itself: call it, as in "export default ${name}(…)".`
+      : `its default export is the workflow class ${name} itself: export what a method of an instance returned.`;
   }
   const what = wasCalled ? "the function that it exports by default gave" : "its default export is";
   return `${what} ${describe(exported)}. W${advice.slice(1)}`;
@@ -243,5 +274,7 @@ function describe(value: unknown): string {
   }
   if (typeof value !== "object") return `a ${typeof value}`;
   const key = Object.keys(value).find((key) => !isHandle((value as Record<string, unknown>)[key]));
-  return key === undefined ? "an empty record" : `a record whose "${key}" is no node`;
+  return key === undefined
+    ? "an empty record"
+    : `a record whose "${key}" is no node (targets can't be nested: give each a key of its own)`;
 }

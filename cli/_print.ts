@@ -1,6 +1,7 @@
 /** Values on standard output: for people, or as one JSON document. */
 
 import { inspect } from "node:util";
+import { UnsupportedError } from "../core/errors.ts";
 import process from "node:process";
 
 /** A value with what to call it. */
@@ -105,7 +106,15 @@ function formatColumn(values: readonly unknown[]): { cells: string[]; areNumbers
  * infinities `null`. A part that leads back to itself is `null` too.
  */
 export function toJson(value: unknown): string {
-  return JSON.stringify(plain(value, []), null, 2);
+  try {
+    return JSON.stringify(plain(value, []), null, 2);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UnsupportedError(
+      "The values are too deep or too large for one JSON document: run without --json, or read them from the storage.",
+      { cause: error },
+    );
+  }
 }
 
 function plain(value: unknown, path: readonly unknown[]): unknown {

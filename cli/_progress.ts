@@ -104,11 +104,10 @@ class ProgressState {
       return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
     }
     if (ran === 0) {
-      return `${stored} of ${
-        count(stored, "result")
-      } read from storage in ${this.#location}; nothing had to run (${took}).`;
+      return `Nothing had to run: all ${count(stored, "result")} are in storage ` +
+        `(${this.#location}), ${read} needed reading (${took}).`;
     }
-    const reused = stored > 0 ? `, ${count(stored, "result")} read from storage` : "";
+    const reused = stored > 0 ? `, ${count(stored, "result")} were in storage` : "";
     return `${
       count(ran, "node")
     } ran${reused} in ${took}; results are stored in ${this.#location}.`;
@@ -118,7 +117,7 @@ class ProgressState {
     if (ran === 0) return undefined;
     const kept = this.#location === undefined
       ? ""
-      : `; what they gave is stored in ${this.#location}, so the next run goes on from here`;
+      : `; results so far are stored in ${this.#location}, and the next run goes on from here`;
     return `Stopped after ${count(ran, "node")}${kept}.`;
   }
 }
@@ -168,7 +167,7 @@ function createLines(state: ProgressState): Screen {
       const now = performance.now();
       if (state.total > MOST_LINES && now - lastLine < LINE_EVERY_MS) return;
       lastLine = now;
-      log(`[${state.done}/${state.total}] ${name} ${how}`);
+      log(`[${state.done}/${state.total}] ${printable(name)} ${how}`);
     },
     log,
     stop() {},
@@ -178,8 +177,13 @@ function createLines(state: ProgressState): Screen {
 /** One line of the terminal, as only one can be drawn over. */
 function shorten(line: string): string {
   const room = (process.stderr.columns || 80) - 1;
-  const plain = line.replace(/\p{Cc}/gu, " ");
+  const plain = printable(line);
   return plain.length > room ? `${plain.slice(0, room - 1)}…` : plain;
+}
+
+/** A name may hold anything, also what moves a terminal's cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, " ");
 }
 
 function count(n: number, what: string): string {

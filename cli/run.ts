@@ -17,7 +17,7 @@ const DEFAULT_STORAGE = ".fuse";
 interface RunFlags {
   readonly storage: string | boolean;
   readonly name?: string;
-  readonly param: Record<string, unknown>;
+  readonly param?: Record<string, unknown>;
   readonly select?: string;
   readonly json?: boolean;
   readonly check: boolean;
@@ -39,7 +39,8 @@ export function runCommand(): Command {
     .option("--no-storage", "keep nothing and run everything")
     .option(
       "--name <name>",
-      "name under which results are stored (default: what the file says, or its name, with the parameters)",
+      "name under which results are stored, with the parameters (default: what the file says, or its name)",
+      checkText,
     )
     .option(
       "--param <key=value>",
@@ -77,19 +78,34 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   const progress = createProgress({ location: storage?.location });
   redirectConsole(progress.log);
   try {
-    const loaded = await loadWorkflow(file, { params: flags.param, check: flags.check });
+    const params = flags.param ?? {};
+    const loaded = await loadWorkflow(file, { params, check: flags.check });
     const workflow = flags.select === undefined ? loaded : select(loaded, flags.select);
     const backend = new LocalWorkflow(workflow.targets, {
-      workflowName: flags.name ?? nameWithParams(workflow.name, flags.param),
+      workflowName: nameWithParams(flags.name ?? workflow.name, params),
       storage,
       plugins: [progress.plugin],
       scope: flags.select === undefined ? "reachable" : "needed",
       onWarning: (message) => progress.log(`warning: ${message}`),
     });
-    const values = await backend.run({ signal: interrupt() });
+    const values = await reportExit(() => backend.run({ signal: interrupt() }));
     await write(await showValues(workflow, values, flags.json ?? false));
   } finally {
     progress.stop();
+  }
+}
+
+/** Runs with an eye on nodes that end the whole process, which would otherwise look like success. */
+async function reportExit<T>(action: () => Promise<T>): Promise<T> {
+  const report = () => {
+    process.stderr.write("error: A node ended the process: return a value instead, or throw.\n");
+    process.exitCode = 1;
+  };
+  process.on("exit", report);
+  try {
+    return await action();
+  } finally {
+    process.off("exit", report);
   }
 }
 
@@ -133,7 +149,10 @@ function listenForInterrupt(): () => AbortSignal {
   const controller = new AbortController();
   let isRunning = false;
   const interrupt = () => {
-    if (!isRunning || controller.signal.aborted) process.exit(130);
+    if (!isRunning || controller.signal.aborted) {
+      process.removeAllListeners("exit");
+      process.exit(130);
+    }
     controller.abort(new Interrupted("Interrupted."));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
@@ -154,7 +173,7 @@ async function showValues(
   }));
   if (!asJson) return `${await formatValues(labelled, workflow.shape === "one")}\n`;
   const { shape } = workflow;
-  const document = shape === "one"
+  const document: unknown = shape === "one"
     ? values[0]
     : shape === "list"
     ? values
@@ -166,7 +185,10 @@ function nameOf(target: Target): string {
   return recordOf(target)!.name;
 }
 
-function addParam(text: string, params: Record<string, unknown>): Record<string, unknown> {
+function addParam(
+  text: string,
+  params: Record<string, unknown> = {},
+): Record<string, unknown> {
   const at = text.indexOf("=");
   if (at < 1) {
     throw new InvalidArgumentError("It must be a key and a value, as in seed=7.");
@@ -179,8 +201,14 @@ function parseValue(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    if (!/^\s*[[{"]/.test(text)) return text;
+    throw new InvalidArgumentError(`The value ${text} begins like JSON but is none.`);
   }
+}
+
+function checkText(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It must not be empty.");
 }
 
 function checkPattern(pattern: string): string {

@@ -24,7 +24,8 @@ export function nodeError(node: NodeRecord, thrown: unknown): NodeError {
 export function showThrown(thrown: unknown): string {
   if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;
   try {
-    return `it threw ${typeof thrown === "string" ? JSON.stringify(thrown) : String(thrown)}`;
+    const isText = typeof thrown === "string" || (typeof thrown === "object" && thrown !== null);
+    return `it threw ${isText ? JSON.stringify(thrown) : String(thrown)}`;
   } catch {
     return "it threw a value that can't be shown";
   }

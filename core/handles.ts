@@ -65,7 +65,9 @@ export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== "string" || name.length === 0 || name.length > MAX_NAME_LENGTH) {
     throw new TypeError(
       `${what} as 'name' must be a text of 1 to ${MAX_NAME_LENGTH} characters: ` +
-        `current value is ${typeof name === "string" ? `${name.length} long` : typeof name}.`,
+        `current value ${
+          typeof name === "string" ? `has ${name.length} characters` : `is of type ${typeof name}`
+        }.`,
     );
   }
   if (!name.isWellFormed()) {

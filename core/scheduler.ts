@@ -65,6 +65,7 @@ export class Run {
   readonly #hasRun: Uint8Array;
   readonly #tries: Tries;
   #lastYield = 0;
+  #isYielding = false;
   readonly #result = Promise.withResolvers<RunOutcome>();
   #isSettled = false;
 
@@ -113,26 +114,30 @@ export class Run {
   }
 
   #pump = (): void => {
+    if (this.#isYielding) return;
     const { executor, signal } = this.#setup;
     // Asking for the time costs as much as a small node, so it is asked more rarely while nodes are small.
-    let untilLook = 1;
-    let lastLook = this.#lastYield;
+    let untilLook = 0;
+    let lastLook = -Infinity;
     while (!this.#isStopped && this.#readyCount > 0 && this.#inHand < executor.slots) {
+      if (untilLook-- === 0) {
+        const now = Date.now();
+        if (now - this.#lastYield > YIELD_AFTER_MS) {
+          this.#isYielding = true;
+          setTimeout(this.#resume, 0);
+          return;
+        }
+        untilLook = now - lastLook > SMALL_MS ? 0 : SMALL_NODES;
+        lastLook = now;
+      }
       this.#launch(this.#ready[--this.#readyCount]);
       if (signal?.aborted) return this.#settle({ error: signal.reason });
-      if (--untilLook > 0) continue;
-      const now = Date.now();
-      if (now - this.#lastYield > YIELD_AFTER_MS && this.#readyCount > 0) {
-        setTimeout(this.#resume, 0);
-        return;
-      }
-      untilLook = now - lastLook > SMALL_MS ? 1 : SMALL_NODES;
-      lastLook = now;
     }
     if (this.#inHand === 0 && (this.#isStopped || this.#readyCount === 0)) this.#settle();
   };
 
   #resume = (): void => {
+    this.#isYielding = false;
     this.#lastYield = Date.now();
     this.#pump();
   };
@@ -162,7 +167,8 @@ export class Run {
     this.#inHand++;
     const next = () => {
       this.#inHand--;
-      if (!this.#isSettled) this.#resume();
+      // Without a new look at the time: what was waited for may have been no more than a microtask.
+      if (!this.#isSettled) this.#pump();
     };
     // Whatever goes wrong in our own code ends the run: it must not be left waiting.
     done.then(next, (error) => {

@@ -34,7 +34,10 @@ describe("fuse run", () => {
 
     const second = await run(example("quickstart.ts"));
     assert.deepEqual([second.code, second.stdout], [0, "6\n"]);
-    assert.match(second.stderr, /3 of 3 results read from storage in \.fuse; nothing had to run/);
+    assert.match(
+      second.stderr,
+      /Nothing had to run: all 3 results are in storage \(\.fuse\), 1 needed reading/,
+    );
   });
 
   it("runs a class", async () => {
@@ -260,6 +263,8 @@ export default fail(sum(1, 2).setName("done"));`,
       [["run", "x.ts", "--paramm", "a=1"], /unknown option.*\n.*--param/],
       [["run", "x.ts", "--param", "seed"], /seed=7/],
       [["run", "x.ts", "--select", "["], /\[/],
+      [["run", "x.ts", "--name", ""], /must not be empty/],
+      [["run", "x.ts", "--param", "n=[1"], /none/],
       [["rnu"], /unknown command 'rnu'\n.*run/],
     ];
     for (const [args, message] of wrong) {
@@ -286,6 +291,57 @@ export default nap(sum(1, 2).setName("quick"));`,
     assert.match(ended.stderr, /Interrupted/);
     assertReadable(ended);
     assert.deepEqual(readdirSync(join(workspace.path, ".fuse", "slow")), ["quick.fuse"]);
+  });
+});
+
+describe("fuse run is not fooled", () => {
+  it("by synchronous nodes, between which Ctrl-C is heard, with a storage too", async () => {
+    workspace.write(
+      "spins.ts",
+      `${HEAD}const spin = workflow(function spin(n: number) { const end = performance.now() + 100; while (performance.now() < end); return n + 1; });
+let last = spin(0);
+for (let i = 1; i < 90; i++) last = spin(last);
+export default last;`,
+    );
+    const ended = await workspace.fuse(["run", "spins.ts"], (kill, stderr) => {
+      const timer = setInterval(() => {
+        if (!stderr().includes("spin_0001")) return;
+        clearInterval(timer);
+        kill("SIGINT");
+      }, 10);
+    });
+    assert.equal(ended.code, 130, ended.stderr);
+    assert.ok(readdirSync(join(workspace.path, ".fuse", "spins")).length < 89);
+  });
+
+  it("by a node that ends the process, or leaves a promise that fails", async () => {
+    workspace.write(
+      "exits.ts",
+      `import process from "node:process";
+import { workflow } from "functionfuse";
+export default workflow("exits", () => process.exit(0))();`,
+    );
+    const exits = await run("exits.ts");
+    assert.deepEqual([exits.code, exits.stdout], [1, ""]);
+    assert.match(exits.stderr, /A node ended the process/);
+    workspace.write(
+      "stray.ts",
+      `import { workflow } from "functionfuse";
+export default workflow("stray", () => { Promise.reject(new RangeError("nobody waits")); return 1; })();`,
+    );
+    const stray = await run("stray.ts");
+    assert.equal(stray.code, 1);
+    assert.match(stray.stderr, /no node waited for.*\n.*RangeError: nobody waits\n.*stray\.ts:2/);
+    assertReadable(stray);
+  });
+
+  it("by a parameter that the workflow does not ask for", async () => {
+    workspace.write("asks.ts", `${HEAD}export default ({ seed = 1 }) => sum(seed, 1);`);
+    const wrong = await run("asks.ts", "--param", "sede=3");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /no parameter "sede": its function asks for seed/);
+    assert.equal((await run("asks.ts", "--param", "seed=3", "--name", "n")).stdout, "4\n");
+    assert.equal((await run("asks.ts", "--param", "seed=4", "--name", "n")).stdout, "5\n");
   });
 });
 

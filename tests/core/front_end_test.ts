@@ -317,7 +317,10 @@ describe("Names", () => {
 
   it("are refused when they are none", () => {
     const node = sum(1, 2);
-    const wrong = [["", /0 long/], ["x".repeat(1_001), /1001 long/], [3, /number/], [
+    const wrong = [["", /has 0 characters/], ["x".repeat(1_001), /has 1001 characters/], [
+      3,
+      /of type number/,
+    ], [
       "\ud800",
       /Unicode/,
     ]];
