@@ -103,7 +103,13 @@ async function checkTypes(file: string): Promise<void> {
   if (!process.versions.deno || !/^deno\b/.test(basename(process.execPath))) return;
   const config = new URL("../deno.json", import.meta.url);
   const flags = config.protocol === "file:" ? ["--config", fileURLToPath(config)] : [];
-  const { code, output } = await execute(process.execPath, ["check", "--quiet", ...flags, file]);
+  const { code, output } = await execute(process.execPath, [
+    "check",
+    "--quiet",
+    "--allow-import",
+    ...flags,
+    file,
+  ]);
   if (code === 0) return;
   const report = output
     .replace(
@@ -158,7 +164,7 @@ function explainImport(error: unknown): string {
     ? error.message
     : `${error.name}: ${error.message}`;
   // deno-lint-ignore no-control-regex
-  const plain = named.replace(/\x1b\[[0-9;]*m/g, "");
+  const plain = named.replace(/\x1b\[[0-9;]*m| at ext:\S+/g, "");
   return shortenPaths([plain, ...(isResolution ? [] : userFrames(error))].join("\n"));
 }
 

@@ -67,14 +67,15 @@ export function checkNames(nodes: readonly NodeRecord[]): void {
     }
     if (node.givenName !== undefined) see(node, node.givenName);
   }
-  const isTaken = (name: string) => {
-    const stem = /^(.*)_\d{4,}$/s.exec(name)?.[1];
-    return stem !== undefined && definitions.has(stem);
+  if (seen.size === nodes.length) return;
+  const isLikeDefault = (name: string) => {
+    const at = name.lastIndexOf("_");
+    return at > 0 && definitions.has(name.slice(0, at));
   };
-  const givenLikeDefault = [...seen.keys()].some(isTaken);
+  const mayMeet = seen.keys().some(isLikeDefault);
   for (const node of nodes) {
     if (node.givenName !== undefined) continue;
-    if (givenLikeDefault || definitions.get(node.definition.name)!.size > 1) see(node, node.name);
+    if (mayMeet || definitions.get(node.definition.name)!.size > 1) see(node, node.name);
   }
 }
 
