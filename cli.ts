@@ -7,6 +7,7 @@
 import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { exitCodeOf, explainError } from "./cli/_errors.ts";
+import { leave } from "./cli/_exit.ts";
 import { runCommand } from "./cli/run.ts";
 import { versionCommand } from "./cli/version.ts";
 import { VERSION } from "./core/version.ts";
@@ -32,12 +33,11 @@ function fail(error: unknown): void {
 
 /** What a node left behind and nobody waits for: its error would otherwise end the process with a raw stack. */
 function failLate(error: unknown): void {
-  process.removeAllListeners("exit");
   process.stderr.write(
     "error: Something that no node waited for failed: await every promise in a node.\n",
   );
   fail(error);
-  process.exit(1);
+  leave(1);
 }
 
 process.on("unhandledRejection", failLate);
@@ -51,4 +51,4 @@ try {
 // A turn of the event loop, for what the last node did not wait for.
 await new Promise((done) => setTimeout(done, 0));
 // What a node left open, such as a timer, is no reason to stay.
-process.exit();
+leave();

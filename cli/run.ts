@@ -8,6 +8,7 @@ import { recordOf } from "../core/node.ts";
 import type { Target } from "../core/types.ts";
 import { storageFactory } from "../storage/mod.ts";
 import { Interrupted, WorkflowFileError } from "./_errors.ts";
+import { leave, reportExit } from "./_exit.ts";
 import { type LoadedWorkflow, loadWorkflow } from "./_load.ts";
 import { formatValues, toJson } from "./_print.ts";
 import { createProgress, redirectConsole } from "./_progress.ts";
@@ -95,20 +96,6 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   }
 }
 
-/** Runs with an eye on nodes that end the whole process, which would otherwise look like success. */
-async function reportExit<T>(action: () => Promise<T>): Promise<T> {
-  const report = () => {
-    process.stderr.write("error: A node ended the process: return a value instead, or throw.\n");
-    process.exitCode = 1;
-  };
-  process.on("exit", report);
-  try {
-    return await action();
-  } finally {
-    process.off("exit", report);
-  }
-}
-
 /** Writes to standard output, and waits until all of it has left. */
 function write(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -149,10 +136,7 @@ function listenForInterrupt(): () => AbortSignal {
   const controller = new AbortController();
   let isRunning = false;
   const interrupt = () => {
-    if (!isRunning || controller.signal.aborted) {
-      process.removeAllListeners("exit");
-      process.exit(130);
-    }
+    if (!isRunning || controller.signal.aborted) leave(130);
     controller.abort(new Interrupted("Interrupted."));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);

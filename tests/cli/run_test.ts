@@ -280,13 +280,7 @@ export default fail(sum(1, 2).setName("done"));`,
       `${HEAD}const nap = workflow(async function nap(_: number) { await new Promise((done) => setTimeout(done, 60_000)); });
 export default nap(sum(1, 2).setName("quick"));`,
     );
-    const ended = await workspace.fuse(["run", "slow.ts"], (kill, stderr) => {
-      const timer = setInterval(() => {
-        if (!stderr().includes("quick ran")) return;
-        clearInterval(timer);
-        kill("SIGINT");
-      }, 10);
-    });
+    const ended = await workspace.fuse(["run", "slow.ts"], "quick ran");
     assert.equal(ended.code, 130);
     assert.match(ended.stderr, /Interrupted/);
     assertReadable(ended);
@@ -303,13 +297,7 @@ let last = spin(0);
 for (let i = 1; i < 90; i++) last = spin(last);
 export default last;`,
     );
-    const ended = await workspace.fuse(["run", "spins.ts"], (kill, stderr) => {
-      const timer = setInterval(() => {
-        if (!stderr().includes("spin_0001")) return;
-        clearInterval(timer);
-        kill("SIGINT");
-      }, 10);
-    });
+    const ended = await workspace.fuse(["run", "spins.ts"], "spin_0001");
     assert.equal(ended.code, 130, ended.stderr);
     assert.ok(readdirSync(join(workspace.path, ".fuse", "spins")).length < 89);
   });

@@ -29,11 +29,8 @@ export class Workspace {
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  /** Runs `fuse` in the folder; `onStart` gets the process. */
-  fuse(
-    args: readonly string[],
-    onStart?: (kill: (signal: "SIGINT") => void, stderr: () => string) => void,
-  ): Promise<Ended> {
+  /** Runs `fuse` in the folder; interrupts it as soon as it has said `interruptAt` on stderr. */
+  fuse(args: readonly string[], interruptAt?: string): Promise<Ended> {
     const program = process.versions.deno ? ["run", "-A"] : [];
     const child = spawn(process.execPath, [...program, join(ROOT, "cli.ts"), ...args], {
       cwd: this.path,
@@ -43,9 +40,14 @@ export class Workspace {
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (data) => stdout += data);
-    child.stderr.on("data", (data) => stderr += data);
-    // By its id, as Deno reports a child that `child.kill` was called on as killed, however it ended.
-    onStart?.((signal) => process.kill(child.pid!, signal), () => stderr);
+    let isInterrupted = false;
+    child.stderr.on("data", (data) => {
+      stderr += data;
+      if (isInterrupted || interruptAt === undefined || !stderr.includes(interruptAt)) return;
+      isInterrupted = true;
+      // By its id, as Deno reports a child that `child.kill` was called on as killed, however it ended.
+      process.kill(child.pid!, "SIGINT");
+    });
     return new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("close", (code) => resolve({ code, stdout, stderr }));
