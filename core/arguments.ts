@@ -1,17 +1,28 @@
 /** Arguments with nodes in them: captured when a node is made, filled in when it runs. */
 
-import { ItemRecord, KIND, type NodeRecord, RECORD, recordOf, type ReferenceKind } from "./node.ts";
+import {
+  type ItemKey,
+  type ItemRecord,
+  KIND,
+  type NodeRecord,
+  RECORD,
+  recordOf,
+  type ReferenceKind,
+  showItem,
+} from "./node.ts";
 
 /** An array or plain object literal with nodes somewhere inside: its own copy, records in the nodes' places. */
-class Template {
+export class Template {
   declare readonly [KIND]: "template";
 
   constructor(readonly container: Container) {}
 }
 Object.defineProperty(Template.prototype, KIND, { value: "template" });
 
-type Reference = NodeRecord | ItemRecord;
-type Container = unknown[] | Record<string, unknown>;
+/** A node or a part of its value. */
+export type Reference = NodeRecord | ItemRecord;
+/** An array or a plain object. */
+export type Container = unknown[] | Record<string, unknown>;
 
 /** Changes a call's arguments in place into captured ones, and tells `read` of every node they refer to. */
 export function captureArguments(args: unknown[], read: (node: NodeRecord) => void): unknown[] {
@@ -83,13 +94,22 @@ export function fillArguments(
 /** The part of a node's value that a reference means: JavaScript's own rules, `undefined` for what is not there. */
 export function pick(reference: Reference, value: unknown): unknown {
   if (reference[KIND] === "node") return value;
-  const { path, node } = reference;
+  return pickPath(reference.path, value, reference.node);
+}
+
+/** The part of a value at a path; `node` is what gave it. */
+export function pickPath(
+  path: readonly ItemKey[],
+  value: unknown,
+  node: { readonly name: string },
+): unknown {
   let part = value;
   for (let depth = 0; depth < path.length; depth++) {
     if (part === null || part === undefined) {
-      const holder = depth === 0 ? node : new ItemRecord(node, path.slice(0, depth));
       throw new TypeError(
-        `Cannot read item ${JSON.stringify(path[depth])} of ${holder.name}, which gave ${part}.`,
+        `Cannot read item ${JSON.stringify(path[depth])} of ${
+          showItem(node.name, path.slice(0, depth))
+        }, which gave ${part}.`,
       );
     }
     part = (part as Record<string, unknown>)[path[depth]];
@@ -112,12 +132,14 @@ function checkReadable(record: Reference): Reference {
   return record;
 }
 
-function isReference(value: unknown): value is Reference {
+/** Whether a captured value stands for a node's value or a part of it. */
+export function isReference(value: unknown): value is Reference {
   const kind = kindOf(value);
   return kind === "node" || kind === "item";
 }
 
-function isTemplate(value: unknown): value is Template {
+/** Whether a captured value has references inside. */
+export function isTemplate(value: unknown): value is Template {
   return kindOf(value) === "template";
 }
 
@@ -161,7 +183,7 @@ function refuseNodesIn(collection: Map<unknown, unknown> | Set<unknown>): void {
 }
 
 /** Copies containers to any depth, shared and cyclic ones once, with `leaf` of everything else. */
-function copyContainer(root: Container, leaf: (value: unknown) => unknown): Container {
+export function copyContainer(root: Container, leaf: (value: unknown) => unknown): Container {
   const copies = new Map<object, Container>();
   const open: Container[] = [];
   const copyOf = (from: Container): Container => {

@@ -1,17 +1,20 @@
 /** What all backends have in common: the graph of their targets, what was set for it, and the way a run goes. */
 
 import { nodeOf, pick } from "./arguments.ts";
+import type { NodeError } from "./errors.ts";
+import type { Executor } from "./executor.ts";
 import { nodeError } from "./failures.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { type Initializations, initializeOnHost } from "./initializers.ts";
 import { checkNames, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
+import { isImportedForDefinitions, stopImport } from "./node_context.ts";
 import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
-import { checkPlugin, type Plugin } from "./plugin.ts";
+import { flattenPlugin, type Plugin } from "./plugin.ts";
+import { isPromiseLike } from "./node_host.ts";
 import { findNumbers, Query } from "./query.ts";
 import { Run } from "./scheduler.ts";
 import type { Storage } from "./storage.ts";
-import type { Executor } from "./tries.ts";
 import type { Results, Targets } from "./types.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -30,6 +33,12 @@ export interface BackendOptions {
    * Default: `"reachable"`.
    */
   scope?: Scope;
+  /**
+   * What the failure of a node does: `"stop"` starts nothing more, lets running nodes end, keeps what is done and reports
+   * the failure; `"continue"` runs everything that does not depend on the node, and reports all failures together, as a
+   * `NodeError` whose `errors` lists them. Default: `"stop"`.
+   */
+  onFailure?: "stop" | "continue";
   /** Takes warnings, a line or more each. Default: `console.warn`. */
   onWarning?: Warn;
 }
@@ -47,12 +56,26 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * What an executor is made for.
+ *
+ * @internal
+ */
+export interface ExecutorSetup {
+  readonly graph: Graph;
+  readonly initializations: Initializations;
+  /** Whether readers are to be given what the host has, instead of what the node gave. */
+  readonly readsBack: boolean;
+  readonly warn: Warn;
+}
+
 /** The base of all backends. */
 export abstract class Backend<const T extends Targets> {
   /** The name under which results are stored. */
   readonly workflowName: string;
   readonly #graph: Graph;
   readonly #scope: Scope;
+  readonly #onFailure: "stop" | "continue";
   readonly #warn: Warn;
   #storage: Storage | undefined;
   #checkedNames = -1;
@@ -67,18 +90,20 @@ export abstract class Backend<const T extends Targets> {
     checkOptions(options);
     this.workflowName = options.workflowName;
     this.#scope = options.scope ?? "reachable";
+    this.#onFailure = options.onFailure ?? "stop";
     this.#warn = options.onWarning ?? warn;
     this.#storage = options.storage;
     this.#graph = buildGraph(targets);
     this.#checkNewNames();
     for (const plugin of options.plugins ?? []) {
-      checkPlugin(plugin);
-      this.#graph.plugins.push({ plugin, nodes: undefined });
+      for (const part of flattenPlugin(plugin)) {
+        this.#graph.plugins.push({ plugin: part, nodes: undefined });
+      }
     }
   }
 
-  /** @internal Carries out the ready nodes of one run. */
-  protected abstract createExecutor(graph: Graph, initializations: Initializations): Executor;
+  /** @internal Carries out the ready nodes of one run. Refuses, by throwing, what it can never carry out. */
+  protected abstract createExecutor(setup: ExecutorSetup): Executor | Promise<Executor>;
 
   /** Keeps results in a storage, and reads from it what is there. */
   setStorage(storage: Storage | undefined): this {
@@ -112,6 +137,8 @@ export abstract class Backend<const T extends Targets> {
    * @throws The signal's reason, if it aborts.
    */
   async run(options: RunOptions = {}): Promise<Results<T>> {
+    // In a worker that imports this module for its definitions, nothing after this is to happen.
+    if (isImportedForDefinitions()) return stopImport();
     const started = performance.now();
     const watchers = new Watchers(this.#graph, this.#warn);
     let error: unknown;
@@ -135,27 +162,44 @@ export abstract class Backend<const T extends Targets> {
     const workflowName = this.workflowName;
     this.#checkNewNames();
     const initializations = initializeOnHost(graph);
+    const warn = (message: string) => watchers.warn(message);
+    const readsBack = storage?.alwaysRead ?? false;
+    const made = this.createExecutor({ graph, initializations, readsBack, warn });
+    // Nothing is awaited without need: synchronous nodes run before `run` returns.
+    const executor = isPromiseLike(made) ? await made : made;
+    let cancelled: { reason: unknown } | undefined;
     const unreadable = new Set<number>();
     const hasRun = new Uint8Array(graph.nodes.length);
+    const failures = new Map<number, NodeError>();
+    const retries = new Map<number, number>();
+    const lasting = { graph, workflowName, storage, executor, watchers, signal, hasRun };
     let have: ReadonlyMap<number, unknown> = new Map();
-    for (;;) {
-      // Nothing is awaited without need: synchronous nodes run before `run` returns.
-      const available = storage && {
-        isStored: await this.#findStored(storage, unreadable),
-        has: (i: number) => have.has(i),
-        hasRun: (i: number) => hasRun[i] === 1,
-      };
-      const actions = planRun(graph, available, this.#scope);
-      if (storage && actions.includes(RUN)) await storage.newWorkflow(workflowName);
-      if (watchers.isAny) {
-        watchers.runStart({ workflowName, ...countActions(actions, available) });
+    try {
+      for (;;) {
+        const held = have;
+        const available: Available = {
+          isStored: storage ? await this.#findStored(storage, unreadable) : () => false,
+          has: (i) => held.has(i),
+          hasRun: (i) => hasRun[i] === 1,
+          hasFailed: (i) => failures.has(i),
+        };
+        const isFirst = !storage && held.size === 0 && !hasRun.includes(1) && failures.size === 0;
+        const actions = planRun(graph, isFirst ? undefined : available, this.#scope);
+        if (storage && actions.includes(RUN)) await storage.newWorkflow(workflowName);
+        if (watchers.isAny) {
+          watchers.runStart({ workflowName, ...countActions(actions, available) });
+        }
+        const run = { actions, available, have, failures, retries, onFailure: this.#onFailure };
+        const outcome = await new Run({ ...lasting, ...run }).start();
+        if (outcome.kind === "done") return outcome.values;
+        for (const i of outcome.unread) unreadable.add(i);
+        have = outcome.have;
       }
-      const executor = this.createExecutor(graph, initializations);
-      const setup = { graph, actions, have, hasRun, executor, watchers, storage, signal };
-      const outcome = await new Run({ ...setup, workflowName }).start();
-      if (outcome.kind === "done") return outcome.values;
-      for (const i of outcome.nodes) unreadable.add(i);
-      have = outcome.have;
+    } catch (error) {
+      if (signal?.aborted) cancelled = { reason: signal.reason };
+      throw error;
+    } finally {
+      if (executor.close) await executor.close(cancelled);
     }
   }
 
@@ -185,12 +229,12 @@ function pickTarget(target: NodeRecord | ItemRecord, value: unknown): unknown {
   }
 }
 
-function countActions(actions: Uint8Array, available: Available | undefined) {
+function countActions(actions: Uint8Array, available: Available) {
   const count = { toRun: 0, toRead: 0, notNeeded: 0 };
   actions.forEach((action, i) => {
     if (action === RUN) count.toRun++;
     else if (action === READ) count.toRead++;
-    else if (action === LEAVE && available?.isStored(i)) count.notNeeded++;
+    else if (action === LEAVE && available.isStored(i)) count.notNeeded++;
   });
   return count;
 }
@@ -204,7 +248,11 @@ function checkOptions(options: BackendOptions): void {
       }.`,
     );
   }
-  const known = { reuse: ["name"], scope: ["reachable", "needed"] } as const;
+  const known = {
+    reuse: ["name"],
+    scope: ["reachable", "needed"],
+    onFailure: ["stop", "continue"],
+  } as const;
   for (const [key, values] of Object.entries(known)) {
     const value = options[key as keyof typeof known];
     if (value === undefined || (values as readonly string[]).includes(value)) continue;

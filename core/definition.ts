@@ -1,5 +1,6 @@
 /** What a directive made of the user's functions, classes and methods: one definition each, shared by all its nodes. */
 
+import { noteOrigin, type Origin } from "./carried.ts";
 import type { CallSite } from "./place.ts";
 
 /**
@@ -21,6 +22,8 @@ export type AnyClass = new (...args: any[]) => any;
 export class Definition {
   /** How many nodes were made of it: the next one's ordinal. */
   made = 0;
+  /** How other processes find it; of a method, how they find its class. */
+  readonly origin: Origin;
 
   constructor(
     readonly kind: "function" | "constructor" | "method",
@@ -29,9 +32,19 @@ export class Definition {
     /** The function or class; for a method, the class. */
     readonly target: AnyFunction | AnyClass,
     readonly site: CallSite,
+    /** For a method, its class. */
+    readonly owner?: Definition,
     /** For a method, its key on the class. */
     readonly method?: string,
-  ) {}
+  ) {
+    this.origin = owner?.origin ??
+      noteOrigin("definition", site, { name, code: target, value: this });
+  }
+}
+
+/** The definition of a class's method. */
+export function methodDefinition(cls: Definition, method: string): Definition {
+  return new Definition("method", `${cls.name}.${method}`, cls.target, cls.site, cls, method);
 }
 
 // Called as functions, they convert.

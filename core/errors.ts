@@ -18,6 +18,7 @@ export type GraphReason =
   | "not-a-node"
   | "duplicate-name"
   | "unknown-node"
+  | "resources"
   | "nested-node";
 
 /** A graph, or a request made of a graph, that makes no sense. */
@@ -37,8 +38,8 @@ export class GraphError extends FuseError {
   }
 }
 
-/** What a node was doing when it failed. */
-export type NodePhase = "arguments" | "initialize" | "run" | "timeout";
+/** What a node was doing when it failed; `worker`: what it ran in died. */
+export type NodePhase = "arguments" | "initialize" | "run" | "timeout" | "worker";
 
 /** A node that failed; `cause` is what it threw. */
 export class NodeError extends FuseError {
@@ -48,12 +49,20 @@ export class NodeError extends FuseError {
   readonly nodeName: string;
   /** What the node was doing. */
   readonly phase: NodePhase;
+  /** Every failure of the run: of a run with `onFailure: "continue"` there may be several; else it is just this one. */
+  readonly errors: readonly NodeError[];
 
   /** Says which node failed in doing what. */
-  constructor(message: string, options: { nodeName: string; phase: NodePhase; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { nodeName: string; phase: NodePhase; cause?: unknown; errors?: readonly NodeError[] },
+  ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.nodeName = options.nodeName;
     this.phase = options.phase;
+    this.errors = options.errors ?? [this];
+    // A list that holds the error itself is not for printing.
+    Object.defineProperty(this, "errors", { enumerable: false });
   }
 }
 
@@ -107,6 +116,28 @@ export class CodecError extends FuseError {
 export class WorkerError extends FuseError {
   /** Always `"WorkerError"`. */
   override readonly name = "WorkerError" as const;
+  /** The exit code, if it ended by itself. */
+  readonly exitCode: number | undefined;
+  /** The signal that ended it, such as `SIGKILL`, if one did. */
+  readonly signal: string | undefined;
+  /** The last lines that it wrote to standard error. */
+  readonly lastLines: readonly string[];
+
+  /** Says what is known of its end. */
+  constructor(
+    message: string,
+    options: {
+      exitCode?: number;
+      signal?: string;
+      lastLines?: readonly string[];
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.exitCode = options.exitCode;
+    this.signal = options.signal;
+    this.lastLines = options.lastLines ?? [];
+  }
 }
 
 /** An engine (Ray, Prefect, Kubeflow Pipelines) that can't be reached or refuses. */

@@ -30,3 +30,19 @@ export function showThrown(thrown: unknown): string {
     return "it threw a value that can't be shown";
   }
 }
+
+/** One error for all failures of a run: the first one's, with all of them in `errors`. */
+export function joinFailures(failures: readonly NodeError[], skipped: number): NodeError {
+  const [first] = failures;
+  const rest = skipped === 0
+    ? ""
+    : `\n${skipped} ${skipped === 1 ? "node that depends" : "nodes that depend"} on ${
+      failures.length === 1 ? "it" : "them"
+    } did not run.`;
+  const message = failures.length === 1
+    ? first.message
+    : [`${failures.length} nodes failed:`, ...failures.map((error) => `  - ${error.message}`)]
+      .join("\n");
+  const { nodeName, phase, cause } = first;
+  return new NodeError(message + rest, { nodeName, phase, cause, errors: failures });
+}

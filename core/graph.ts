@@ -1,18 +1,25 @@
 /** A backend's own copy of a graph: which nodes run, in an order that puts parents first, and who reads whom. */
 
 import { forEachReference, nodeOf } from "./arguments.ts";
+import type { Origin } from "./carried.ts";
 import type { AnyFunction } from "./definition.ts";
 import { GraphError } from "./errors.ts";
 import { type ItemRecord, nodeCount, type NodeRecord, recordOf } from "./node.ts";
 import type { Plugin } from "./plugin.ts";
 import type { Policy } from "./policy.ts";
 
+/** A function that runs in the place of a node's own. */
+export interface Replacement {
+  readonly fn: AnyFunction;
+  readonly origin: Origin;
+}
+
 /** What an engineer set for one node. */
 export interface NodeSettings {
   policy?: Policy;
   /** Whether the value may be read from and written to the storage; it may unless this is `false`. */
   isStored?: boolean;
-  replacement?: AnyFunction;
+  replacement?: Replacement;
 }
 
 /** A plugin and the nodes that it was set for: all, or those listed. */

@@ -1,8 +1,9 @@
 /** The proxies that users hold instead of records: items, names and method calls are made by touching them. */
 
 import { captureArguments } from "./arguments.ts";
-import { type AnyClass, Definition, methodNames } from "./definition.ts";
+import { type AnyClass, type Definition, methodDefinition, methodNames } from "./definition.ts";
 import { type ItemKey, ItemRecord, KIND, NodeRecord, RECORD, recordOf } from "./node.ts";
+import { isImportedForDefinitions } from "./node_context.ts";
 import { CallSite } from "./place.ts";
 
 // Destructuring takes what it names; only a spread or a loop would go on and on.
@@ -35,9 +36,10 @@ export function makeNode(
   args: unknown[],
   previous?: NodeRecord,
 ): NodeRecord {
-  const record = new NodeRecord(definition, definition.made);
+  const record = new NodeRecord(definition, definition.made++);
+  // Nobody runs this graph: unconnected nodes cost nothing once they are dropped.
+  if (isImportedForDefinitions()) return record;
   record.args = captureArguments(args, (node) => node.addDependent(record));
-  definition.made++;
   previous?.addDependent(record);
   return record;
 }
@@ -163,6 +165,7 @@ function checkItemKey(record: NodeRecord | ItemRecord, key: unknown): ItemKey {
 function callMethod(constructor: NodeRecord, definition: Definition, args: unknown[]): NodeRecord {
   const previous = constructor.link ?? constructor;
   const record = makeNode(definition, args, previous);
+  if (isImportedForDefinitions()) return record;
   record.instance = constructor;
   record.link = previous;
   constructor.link = record;
@@ -177,7 +180,7 @@ function methodOf(cls: Definition, key: string): Definition {
     known = new Map(
       [...methodNames(cls.target as AnyClass)].map((name) => [
         name,
-        new Definition("method", `${cls.name}.${name}`, cls.target, cls.site, name),
+        methodDefinition(cls, name),
       ]),
     );
     methods.set(cls, known);

@@ -2,7 +2,7 @@
 
 import type { Graph } from "./graph.ts";
 import { type Initialization, isPromiseLike } from "./node_host.ts";
-import type { NodeInfo } from "./plugin.ts";
+import type { NodeInfo, Plugin } from "./plugin.ts";
 
 /** What plugins and observers are told of a node. */
 export function nodeInfo(graph: Graph, i: number): NodeInfo {
@@ -10,12 +10,17 @@ export function nodeInfo(graph: Graph, i: number): NodeInfo {
   return { name, definition: definition.name };
 }
 
+/** What to call before a node runs, and whose it is. */
+export interface PluginInitialization extends Initialization {
+  readonly plugin: Plugin;
+}
+
 /** Of each node, what to call before it runs, in the order in which the plugins were set. */
-export type Initializations = ReadonlyMap<number, readonly Initialization[]>;
+export type Initializations = ReadonlyMap<number, readonly PluginInitialization[]>;
 
 /** Calls `localInitialize` of every plugin for each of its nodes, in graph order. */
 export function initializeOnHost(graph: Graph): Initializations {
-  const all = new Map<number, Initialization[]>();
+  const all = new Map<number, PluginInitialization[]>();
   for (const { plugin, nodes } of graph.plugins) {
     const { hooks } = plugin;
     if (!hooks.localInitialize && !hooks.remoteInitialize) continue;
@@ -30,7 +35,7 @@ export function initializeOnHost(graph: Graph): Initializations {
             `do what takes time in remoteInitialize.`,
         );
       }
-      const initialization = { hooks, data };
+      const initialization = { plugin, hooks, data };
       const known = all.get(i);
       if (known) known.push(initialization);
       else all.set(i, [initialization]);

@@ -80,8 +80,13 @@ export class ItemRecord {
 
   /** `train["loss"][0]`, for messages. */
   get name(): string {
-    return this.node.name + this.path.map((key) => `[${JSON.stringify(key)}]`).join("");
+    return showItem(this.node.name, this.path);
   }
+}
+
+/** `train["loss"][0]`, for messages. */
+export function showItem(name: string, path: readonly ItemKey[]): string {
+  return name + path.map((key) => `[${JSON.stringify(key)}]`).join("");
 }
 
 // On the prototypes, so that a record costs no memory for it.

@@ -29,6 +29,13 @@ export function invoke(
   return (receiver as Record<string, AnyFunction>)[definition.method!](...args);
 }
 
+/** What is wrong with a node's value that is a node itself. */
+export function nestedNode(): TypeError {
+  return new TypeError(
+    "It returned a node instead of a value: inside a node, call the plain function, not the workflow function.",
+  );
+}
+
 /** Whether a value has to be awaited. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&

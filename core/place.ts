@@ -7,33 +7,70 @@ export interface Place {
   readonly column: number;
 }
 
+// Deep enough for any way to write a definition; frames that are not there cost nothing.
+const MOST_FRAMES = 50;
+// "at name (URL:LINE:COLUMN)" or "at URL:LINE:COLUMN": V8 and JavaScriptCore write the same.
+const FRAME = /^\s*at (?:async )?(?:.*\()?(.+?):(\d+):(\d+)\)?$/gm;
+
 /** A place whose text is not read before somebody asks: reading it costs much more than noting it. */
 export class CallSite {
   declare stack?: string;
 
-  /** Notes the caller of `callee`. */
-  static of(callee: (...args: never[]) => unknown): CallSite {
+  /** Notes the caller of `callee`; with `isDeep`, also the callers' callers. */
+  static of(callee: (...args: never[]) => unknown, isDeep = false): CallSite {
     const site = new CallSite();
     const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 1;
+    Error.stackTraceLimit = isDeep ? MOST_FRAMES : 1;
     Error.captureStackTrace(site, callee);
     Error.stackTraceLimit = limit;
     return site;
   }
 
+  /** The line of the call, helpers of the runtime left out. */
   get place(): Place | undefined {
-    return parsePlace(this.stack ?? "");
+    const places = readFrames(this.stack ?? "");
+    return places.find(({ url }) => isModule(url)) ?? places[0];
+  }
+
+  /**
+   * The URL of the module whose evaluation, or whose function, made the call: of a chain of the user's own modules, the
+   * outermost one, as that is what has to be imported for the call to be made again. `undefined` in a REPL or a notebook.
+   */
+  get module(): string | undefined {
+    let module: string | undefined;
+    for (const { url } of readFrames(this.stack ?? "")) {
+      if (isOwn(url) || /^(?:ext|node):/.test(url)) break;
+      if (isModule(url)) module = url;
+    }
+    return module;
   }
 }
 
-// "at name (URL:LINE:COLUMN)" or "at URL:LINE:COLUMN": V8 and JavaScriptCore write the same.
-const FRAME = /^\s*at (?:.*\()?(.+?):(\d+):(\d+)\)?$/m;
+function readFrames(stack: string): Place[] {
+  return [...stack.matchAll(FRAME)].map(([, url, line, column]) => ({
+    url: asUrl(url),
+    line: Number(line),
+    column: Number(column),
+  }));
+}
 
-function parsePlace(stack: string): Place | undefined {
-  const match = FRAME.exec(stack);
-  if (!match) return undefined;
-  const [, url, line, column] = match;
-  return { url, line: Number(line), column: Number(column) };
+/** Bun shows paths where Deno shows URLs. */
+function asUrl(shown: string): string {
+  if (shown.startsWith("/")) return `file://${encodeURI(shown)}`;
+  return /^[A-Za-z]:[\\/]/.test(shown) ? `file:///${encodeURI(shown.replaceAll("\\", "/"))}` : shown;
+}
+
+function isModule(url: string): boolean {
+  return /^(?:file|https?):\/\//.test(url);
+}
+
+// In a bundle all code has one URL, so that nothing can be told apart by it.
+const ROOT = /^(.*\/)core\/place\.ts$/.exec(import.meta.url)?.[1];
+
+function isOwn(url: string): boolean {
+  return ROOT !== undefined && url.startsWith(ROOT) &&
+    // Not the stock plugins: they are defined as users define theirs.
+    /^(?:(?:core|backends|storage|cli)\/|(?:cli|mod)\.ts)/.test(url.slice(ROOT.length));
 }
 
 /** `/home/me/digits.ts:12:8`, or an empty text where the place is not known. */

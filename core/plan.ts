@@ -17,17 +17,19 @@ export type Scope = "reachable" | "needed";
 /** Which values are there already. */
 export interface Available {
   isStored(node: number): boolean;
-  /** Whether the value is at hand. */
+  /** Whether the value is at hand; of a constructor's node, the instance as its latest call has left it. */
   has(node: number): boolean;
   /** Whether the node ran in an earlier pass of the same run. */
   hasRun(node: number): boolean;
+  /** Whether the node failed in an earlier pass of the same run. */
+  hasFailed(node: number): boolean;
 }
 
 /**
  * Decides from the last node to the first, as what a node does depends on who needs it.
  *
  * A node without a stored value runs, and so needs its parents' values. A method call that runs needs all earlier calls of
- * its instance to run too, stored or not, as they made the instance what it is.
+ * its instance to have run, stored or not, as they made the instance what it is.
  *
  * @param available Without it, nothing is there.
  */
@@ -36,38 +38,83 @@ export function planRun(
   available: Available | undefined,
   scope: Scope,
 ): Uint8Array {
-  const { nodes, inputs, inputOffsets, previous } = graph;
+  if (!available && scope === "reachable") return new Uint8Array(graph.nodes.length).fill(RUN);
+  // Instances that are there, but of which an earlier call has to be run again: they have to be made anew.
+  const outdated = new Set<number>();
+  for (;;) {
+    const actions = tryPlan(graph, available, scope, outdated);
+    if (actions) return actions;
+  }
+}
+
+/** A plan, or `undefined` when an instance turned out to be outdated. */
+function tryPlan(
+  graph: Graph,
+  available: Available | undefined,
+  scope: Scope,
+  outdated: Set<number>,
+): Uint8Array | undefined {
+  const { nodes, inputs, inputOffsets, instances, previous } = graph;
   const actions = new Uint8Array(nodes.length);
-  if (!available && scope === "reachable") return actions.fill(RUN);
   const isNeeded = new Uint8Array(nodes.length);
   const mustRun = new Uint8Array(nodes.length);
+  const isBlocked = available && findBlocked(graph, available);
+  const isAlive = (instance: number) => available?.has(instance) && !outdated.has(instance);
   for (const target of graph.targetIndexes) {
     isNeeded[target] = 1;
     // An instance that is asked for is what all its calls made of it.
     if (nodes[target].definition.kind !== "constructor") continue;
-    graph.instances.forEach((instance, call) => {
-      if (instance === target) mustRun[call] = 1;
+    instances.forEach((instance, call) => {
+      if (instance === target && !(isAlive(target) && available!.hasRun(call))) mustRun[call] = 1;
     });
   }
 
   for (let i = nodes.length - 1; i >= 0; i--) {
-    const action = mustRun[i] ? RUN : decide(i);
+    const action = isBlocked?.[i] ? LEAVE : mustRun[i] ? RUN : decide(i);
     actions[i] = action;
     if (action !== RUN) continue;
     for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) isNeeded[inputs[at]] = 1;
-    if (previous[i] >= 0) mustRun[previous[i]] = 1;
+    const before = previous[i];
+    if (before < 0) continue;
+    const instance = instances[i];
+    if (!isAlive(instance)) mustRun[before] = 1;
+    else if (available!.hasRun(i)) {
+      outdated.add(instance);
+      return undefined;
+    } else {
+      isNeeded[instance] = 1;
+      if (before !== instance && !available!.hasRun(before)) mustRun[before] = 1;
+    }
   }
   return actions;
 
   function decide(i: number): number {
+    const isConstructor = nodes[i].definition.kind === "constructor";
     if (scope === "needed" && !isNeeded[i]) return LEAVE;
-    if (available?.has(i)) return isNeeded[i] ? HAVE : LEAVE;
+    if (isConstructor ? isAlive(i) : available?.has(i)) return isNeeded[i] ? HAVE : LEAVE;
     if (available?.hasRun(i) && !isNeeded[i]) return LEAVE;
-    if (nodes[i].definition.kind === "constructor" && !isNeeded[i]) {
+    if (isConstructor && !isNeeded[i]) {
       // Nobody's call runs; an instance without calls runs for what its constructor does.
       return graph.dependentOffsets[i] === graph.dependentOffsets[i + 1] ? RUN : LEAVE;
     }
     if (available?.isStored(i)) return isNeeded[i] ? READ : LEAVE;
     return RUN;
   }
+}
+
+/** A mark for each node that failed, or that can't run as one that it depends on failed. */
+export function findBlocked(graph: Graph, available: Available): Uint8Array {
+  const { inputs, inputOffsets, previous, nodes } = graph;
+  const isBlocked = new Uint8Array(nodes.length);
+  for (let i = 0; i < nodes.length; i++) {
+    if (available.hasFailed(i)) isBlocked[i] = 1;
+    else if (available.isStored(i) || available.has(i)) continue;
+    else if (previous[i] >= 0 && isBlocked[previous[i]]) isBlocked[i] = 1;
+    else {
+      for (let at = inputOffsets[i]; at < inputOffsets[i + 1] && !isBlocked[i]; at++) {
+        isBlocked[i] = isBlocked[inputs[at]];
+      }
+    }
+  }
+  return isBlocked;
 }

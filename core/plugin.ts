@@ -1,5 +1,9 @@
 /** The contract of plugins: code that prepares a node's environment, or watches a run. */
 
+import { noteOrigin, type Origin } from "./carried.ts";
+import type { AnyFunction } from "./definition.ts";
+import { CallSite } from "./place.ts";
+
 /** What a plugin is told of a node. */
 export interface NodeInfo {
   /** The node's name, unique in the run. */
@@ -54,7 +58,7 @@ export interface RunEnd {
  * | hook | where and when | what throwing does |
  * |---|---|---|
  * | `localInitialize` | host, once per node of a run, in graph order, before anything runs | ends the run |
- * | `remoteInitialize` | where the node runs, just before each try of it | fails the try |
+ * | `remoteInitialize` | where the node runs, maybe another process, just before each try of it | fails the try |
  * | `on…` | host | is reported as a warning, and changes nothing |
  *
  * Several plugins of a node are initialised in the order in which they were set and undone in the opposite order.
@@ -87,10 +91,18 @@ export interface Plugin {
   readonly options: unknown;
   /** What it does. */
   readonly hooks: PluginHooks;
+  /** Of a collection, the plugins that it stands for, in order; its own hooks are not called. */
+  readonly parts?: readonly Plugin[];
+  /** @internal How other processes find it: by its definition and options, or by the call that made it. */
+  readonly origins?: { readonly definition: Origin; readonly use: Origin };
 }
 
 /**
  * Defines a plugin by its name and a function from options to hooks.
+ *
+ * Where nodes run in other processes, `create` is called there again with the same options, so `remoteInitialize` should
+ * use its data and options rather than variables of the host. Options that can't be copied, such as functions, travel by
+ * the place of the call that made the plugin: make it at the top level of a module, before `run()`.
  *
  * @example
  * ```ts
@@ -123,11 +135,27 @@ export function definePlugin<O = void, D = unknown>(
       "Cannot define a plugin as 'name' must be a text of at least one character.",
     );
   }
-  return (options) => ({ name, options, hooks: create(options) as PluginHooks });
+  const definition = noteOrigin("plugin", CallSite.of(definePlugin as AnyFunction, true), {
+    name,
+    code: create,
+    value: create,
+  });
+  return function use(options): Plugin {
+    const hooks = create(options) as PluginHooks;
+    const value: { name: string; hooks: PluginHooks } = { name, hooks };
+    const origin = noteOrigin("pluginUse", CallSite.of(use, true), { name, code: create, value });
+    return { name, options, hooks, origins: { definition, use: origin } };
+  };
+}
+
+/** The plugins that a plugin stands for: those of a collection, or itself. */
+export function flattenPlugin(plugin: Plugin): Plugin[] {
+  checkPlugin(plugin);
+  return plugin.parts ? plugin.parts.flatMap(flattenPlugin) : [plugin];
 }
 
 /** Refuses what is no plugin, such as one that was not given its options. */
-export function checkPlugin(plugin: unknown): asserts plugin is Plugin {
+function checkPlugin(plugin: unknown): asserts plugin is Plugin {
   const hooks = (plugin as Plugin | null | undefined)?.hooks;
   if (typeof hooks === "object" && hooks !== null) return;
   throw new TypeError(

@@ -4,7 +4,9 @@ import type { AnyFunction } from "./definition.ts";
 import type { Graph, NodeSettings } from "./graph.ts";
 import { handleOf } from "./handles.ts";
 import { compilePattern, type Pattern } from "./names.ts";
-import { checkPlugin, type Plugin } from "./plugin.ts";
+import { noteOrigin } from "./carried.ts";
+import { CallSite } from "./place.ts";
+import { flattenPlugin, type Plugin } from "./plugin.ts";
 import { extendPolicy, type RemoteArgs } from "./policy.ts";
 import type { Node } from "./types.ts";
 
@@ -53,8 +55,8 @@ export class Query {
 
   /** Adds a plugin, after those that were set before. */
   setPlugin(plugin: Plugin): this {
-    checkPlugin(plugin);
-    this.#graph.plugins.push({ plugin, nodes: new Set(this.#numbers) });
+    const nodes = new Set(this.#numbers);
+    for (const part of flattenPlugin(plugin)) this.#graph.plugins.push({ plugin: part, nodes });
     return this;
   }
 
@@ -86,7 +88,9 @@ export class Query {
         `Cannot replace the function of "${name}", as it is a ${definition.kind} of a class: replace only functions' nodes.`,
       );
     }
-    return this.#set(() => ({ replacement: fn }));
+    const site = CallSite.of(this.replaceFunction, true);
+    const origin = noteOrigin("replacement", site, { name: fn.name, code: fn, value: fn });
+    return this.#set(() => ({ replacement: { fn, origin } }));
   }
 
   #set(change: (settings: NodeSettings) => NodeSettings): this {

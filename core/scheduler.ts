@@ -7,14 +7,14 @@
  */
 
 import { isFuseError, type NodeError, type StorageError } from "./errors.ts";
-import { nodeError } from "./failures.ts";
+import { type Executor, HELD, NotRun, type Pass } from "./executor.ts";
+import { joinFailures, nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
-import type { NodeRecord } from "./node.ts";
-import { isPromiseLike } from "./node_host.ts";
-import { HAVE, LEAVE, READ, RUN } from "./plan.ts";
+import { isPromiseLike, nestedNode } from "./node_host.ts";
+import { type Available, findBlocked, HAVE, LEAVE, READ, RUN } from "./plan.ts";
 import type { Storage } from "./storage.ts";
-import { type Executor, Tries } from "./tries.ts";
+import { Tries } from "./tries.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** Everything that a run needs. */
@@ -22,6 +22,8 @@ export interface RunSetup {
   readonly graph: Graph;
   /** What to do with each node: the plan. */
   readonly actions: Uint8Array;
+  /** What was there when the plan was made. */
+  readonly available: Available;
   /** The values of the nodes that are there already. */
   readonly have: ReadonlyMap<number, unknown>;
   /** A mark for each node that has run; the run sets more. */
@@ -31,12 +33,22 @@ export interface RunSetup {
   readonly workflowName: string;
   readonly storage: Storage | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly retries: Map<number, number>;
+  /** What a failure does: end the run, or only what depends on the node. */
+  readonly onFailure: "stop" | "continue";
+  /** The failures of all passes. */
+  readonly failures: Map<number, NodeError>;
 }
 
-/** How a run ended: with its targets' values, or with the nodes whose stored value turned out to be bad. */
+/** How a pass ended: with its targets' values, or with nodes whose values are missing and the values that are there. */
 export type RunOutcome =
   | { readonly kind: "done"; readonly values: unknown[] }
-  | { readonly kind: "unread"; readonly nodes: number[]; readonly have: Map<number, unknown> };
+  | {
+    readonly kind: "missing";
+    /** Nodes whose stored value turned out to be bad. */
+    readonly unread: readonly number[];
+    readonly have: Map<number, unknown>;
+  };
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
 const YIELD_AFTER_MS = 50;
@@ -45,12 +57,15 @@ const SMALL_NODES = 16;
 const SMALL_MS = 1;
 
 /** One pass over a planned graph. */
-export class Run {
+export class Run implements Pass {
   readonly #setup: RunSetup;
   readonly #graph: Graph;
-  readonly #actions: Uint8Array;
+  readonly actions: Uint8Array;
+  readonly values: unknown[];
   readonly #isTimed: boolean;
-  readonly #values: unknown[];
+  /** Whether the executor tells when a node starts and how long it took. */
+  readonly #isTold: boolean;
+  readonly #durations = new Map<number, number>();
   /** Of each node, the values that it still waits for. */
   readonly #waiting: Int32Array;
   /** Of each value, the readers that have not run; a target has one more. */
@@ -62,6 +77,10 @@ export class Run {
   #hasFailed = false;
   #error: unknown;
   readonly #unread: number[] = [];
+  readonly #lost = new Set<number>();
+  /** Whether something was not run that the next pass has to run. */
+  #isPutOff = false;
+  readonly #isTarget: Uint8Array;
   readonly #hasRun: Uint8Array;
   readonly #tries: Tries;
   #lastYield = 0;
@@ -72,11 +91,14 @@ export class Run {
   constructor(setup: RunSetup) {
     this.#setup = setup;
     this.#graph = setup.graph;
-    this.#actions = setup.actions;
-    this.#tries = new Tries(setup, () => this.#isStopped);
-    this.#isTimed = setup.storage !== undefined || setup.watchers.isAny;
+    this.actions = setup.actions;
+    this.#tries = new Tries(setup);
+    this.#isTold = setup.executor.begin !== undefined;
+    this.#isTimed = !this.#isTold && (setup.storage !== undefined || setup.watchers.isAny);
     const count = setup.graph.nodes.length;
-    this.#values = new Array(count);
+    this.#isTarget = new Uint8Array(count);
+    for (const target of setup.graph.targetIndexes) this.#isTarget[target] = 1;
+    this.values = new Array(count);
     this.#hasRun = setup.hasRun;
     this.#waiting = new Int32Array(count);
     this.#readers = new Int32Array(count);
@@ -94,6 +116,7 @@ export class Run {
     const abort = () => this.#settle({ error: signal!.reason });
     signal?.addEventListener("abort", abort, { once: true });
     this.#lastYield = Date.now();
+    this.#setup.executor.begin?.(this);
     if (signal?.aborted) abort();
     else this.#pump();
     return this.#result.promise.finally(() => signal?.removeEventListener("abort", abort));
@@ -101,10 +124,12 @@ export class Run {
 
   #countEdges(): void {
     const { inputs, inputOffsets, instances, previous } = this.#graph;
-    for (let i = this.#actions.length - 1; i >= 0; i--) {
-      if (this.#actions[i] === LEAVE) continue;
-      if (this.#actions[i] === RUN) {
-        this.#waiting[i] = inputOffsets[i + 1] - inputOffsets[i] + (previous[i] >= 0 ? 1 : 0);
+    for (let i = this.actions.length - 1; i >= 0; i--) {
+      if (this.actions[i] === LEAVE) continue;
+      if (this.actions[i] === RUN) {
+        // The call before may have been run in an earlier pass, on an instance that is still there.
+        const isAfter = previous[i] >= 0 && this.actions[previous[i]] !== LEAVE;
+        this.#waiting[i] = inputOffsets[i + 1] - inputOffsets[i] + (isAfter ? 1 : 0);
         for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#readers[inputs[at]]++;
         if (instances[i] >= 0) this.#readers[instances[i]]++;
       }
@@ -143,16 +168,37 @@ export class Run {
   };
 
   get #isStopped(): boolean {
-    return this.#hasFailed || this.#unread.length > 0 || this.#isSettled;
+    return this.#hasFailed || this.#isPutOff || this.#isSettled;
+  }
+
+  readersLeft(i: number): number {
+    return this.#readers[i];
+  }
+
+  isTarget(i: number): boolean {
+    return this.#isTarget[i] === 1;
+  }
+
+  isWanted(i: number): boolean {
+    return this.#isTarget[i] === 1 || this.#isSaved(i);
+  }
+
+  started(i: number): void {
+    this.#setup.watchers.nodeStart(i);
+    this.#tries.started(i);
+  }
+
+  took(i: number, durationMs: number): void {
+    if (this.#setup.storage || this.#setup.watchers.isAny) this.#durations.set(i, durationMs);
   }
 
   #launch(i: number): void {
-    const action = this.#actions[i];
+    const action = this.actions[i];
     if (action === HAVE) return this.#finish(i, this.#setup.have.get(i));
     const started = this.#isTimed ? performance.now() : 0;
-    this.#setup.watchers.nodeStart(i);
+    if (!this.#isTold || action === READ) this.#setup.watchers.nodeStart(i);
     try {
-      const value = action === READ ? this.#read(i) : this.#tries.run(i, this.#values);
+      const value = action === READ ? this.#read(i) : this.#tries.run(i, this.values);
       const done = isPromiseLike(value)
         ? value.then((value) => this.#keep(i, value, started))
         : this.#keep(i, value, started);
@@ -185,15 +231,24 @@ export class Run {
       if (!isUnreadable(error)) throw error;
       watchers.warn(`${error.message} It is computed again.`);
       this.#unread.push(i);
+      this.#putOff();
     }
+  }
+
+  /** What can't be run now is run by the next pass, once the nodes in hand have ended. */
+  #putOff(): void {
+    if (this.#isPutOff) return;
+    this.#isPutOff = true;
+    this.#tries.stop("later");
+    this.#setup.executor.stop?.();
   }
 
   /** Saves a computed value, if it is to be stored, before anybody reads it. */
   #keep(i: number, value: unknown, started: number): void | Promise<void> {
     if (this.#isSettled || this.#unread.includes(i)) return;
-    if (isHandle(value)) throw nestedNode(this.#graph.nodes[i]);
-    if (this.#actions[i] === RUN && this.#isSaved(i)) {
-      return this.#save(i, value, performance.now() - started)
+    if (isHandle(value)) throw nodeError(this.#graph.nodes[i], nestedNode());
+    if (this.actions[i] === RUN && value !== HELD && this.#isSaved(i)) {
+      return this.#save(i, value, this.#durationOf(i, started))
         .then((value) => this.#end(i, value, started));
     }
     this.#end(i, value, started);
@@ -221,18 +276,23 @@ export class Run {
   #end(i: number, value: unknown, started: number): void {
     if (this.#setup.watchers.isAny) {
       this.#setup.watchers.nodeEnd(i, {
-        durationMs: performance.now() - started,
-        isStored: this.#actions[i] === READ,
+        durationMs: this.#durationOf(i, started),
+        isStored: this.actions[i] === READ,
       });
     }
     this.#finish(i, value);
   }
 
+  #durationOf(i: number, started: number): number {
+    return this.#durations.get(i) ?? performance.now() - started;
+  }
+
   /** Hands the value on, and frees those that were read for the last time. */
   #finish(i: number, value: unknown): void {
     const { inputs, inputOffsets, instances, dependents, dependentOffsets } = this.#graph;
-    const actions = this.#actions;
-    if (this.#readers[i] > 0) this.#values[i] = value;
+    const actions = this.actions;
+    if (this.#readers[i] > 0) this.values[i] = value;
+    else this.#setup.executor.release?.(i);
     if (actions[i] === RUN) {
       this.#hasRun[i] = 1;
       for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
@@ -247,42 +307,58 @@ export class Run {
   }
 
   #release(i: number): void {
-    if (--this.#readers[i] === 0) this.#values[i] = undefined;
+    if (--this.#readers[i] > 0) return;
+    this.values[i] = undefined;
+    this.#setup.executor.release?.(i);
   }
 
   #fail(i: number, error: unknown): void {
     if (this.#isSettled) return;
+    if (error instanceof NotRun) {
+      for (const lost of error.lost) this.#lost.add(lost);
+      if (!this.#hasFailed) this.#putOff();
+      return;
+    }
+    const { watchers, failures, onFailure, executor } = this.#setup;
     if (isFuseError(error, "NodeError")) {
-      this.#setup.watchers.nodeError(i, { error, willRetry: false });
+      watchers.nodeError(i, { error, willRetry: false });
+      failures.set(i, error);
+      if (onFailure === "continue") return;
     }
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#error = error;
+    this.#tries.stop("give up");
+    executor.stop?.();
   }
 
   #settle(early?: { error: unknown }): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#tries.cancel();
+    const { failures, onFailure } = this.#setup;
+    this.#tries.cancel(early?.error);
     if (early) this.#result.reject(early.error);
     else if (this.#hasFailed) this.#result.reject(this.#error);
-    else if (this.#unread.length > 0) {
-      this.#result.resolve({ kind: "unread", nodes: this.#unread, have: this.#held() });
+    else if (this.#isPutOff) {
+      this.#result.resolve({ kind: "missing", unread: this.#unread, have: this.#held() });
+    } else if (onFailure === "continue" && failures.size > 0) {
+      const isSkipped = (blocked: number, i: number) =>
+        blocked === 1 && !this.#hasRun[i] && !failures.has(i);
+      const skipped = findBlocked(this.#graph, this.#setup.available).filter(isSkipped).length;
+      this.#result.reject(joinFailures([...failures.values()], skipped));
     } else {
-      const values = this.#graph.targetIndexes.map((target) => this.#values[target]);
+      const values = this.#graph.targetIndexes.map((target) => this.values[target]);
       this.#result.resolve({ kind: "done", values });
     }
   }
 
-  /** The values that nobody needs to compute or read again; instances have moved on, so theirs are left out. */
+  /** The values that nobody needs to compute or read again, and the instances as their latest calls have left them. */
   #held(): Map<number, unknown> {
     const have = new Map<number, unknown>();
-    for (let i = 0; i < this.#values.length; i++) {
-      if (
-        i in this.#values && this.#readers[i] > 0 &&
-        this.#graph.nodes[i].definition.kind !== "constructor"
-      ) {
-        have.set(i, this.#values[i]);
+    const isMissing = new Set(this.#unread).union(this.#lost);
+    for (let i = 0; i < this.values.length; i++) {
+      if (i in this.values && this.#readers[i] > 0 && !isMissing.has(i)) {
+        have.set(i, this.values[i]);
       }
     }
     return have;
@@ -292,13 +368,4 @@ export class Run {
 function isUnreadable(error: unknown): error is StorageError {
   return isFuseError(error, "StorageError") &&
     (error.reason === "damaged" || error.reason === "missing");
-}
-
-function nestedNode(node: NodeRecord): NodeError {
-  return nodeError(
-    node,
-    new TypeError(
-      "It returned a node instead of a value: inside a node, call the plain function, not the workflow function.",
-    ),
-  );
 }

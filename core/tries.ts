@@ -1,56 +1,60 @@
 /** Tries of a node: carried out by the backend, limited in time, repeated as the node's policy says. */
 
+import { type Executor, NotRun } from "./executor.ts";
 import { nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isPromiseLike, PhaseFailure } from "./node_host.ts";
 import { type Policy, retryDelay, timerDelay } from "./policy.ts";
 import type { Watchers } from "./watchers.ts";
 
-/** Carries out ready nodes. */
-export interface Executor {
-  /** How many nodes may be in hand at once. */
-  readonly slots: number;
-  /** Gives the node's value or a promise of it; throws or rejects with what the node threw. */
-  execute(node: number, values: readonly unknown[]): unknown;
-  /** The node's promise is not waited for any more. */
-  abandon(node: number): void;
+/** What tries need of their run. */
+export interface TriesSetup {
+  readonly graph: Graph;
+  readonly executor: Executor;
+  readonly watchers: Watchers;
+  /** Of each node, how often it was tried again; kept over all passes of a run. */
+  readonly retries: Map<number, number>;
 }
 
-/** All tries of one run. */
+/** All tries of one pass. */
 export class Tries {
-  readonly #setup: { graph: Graph; executor: Executor; watchers: Watchers };
-  readonly #isStopped: () => boolean;
+  readonly #setup: TriesSetup;
+  /** Of each node with a time limit that waits for its start, what to do then. */
+  readonly #starts = new Map<number, () => void>();
   /** Of each node that is waited for, what ends the waiting. */
-  readonly #cancels = new Map<number, () => void>();
+  readonly #cancels = new Map<number, (reason: unknown) => void>();
+  /** Of each node that waits for its retry, what ends that. */
+  readonly #delays = new Map<number, (end: "give up" | "later") => void>();
+  #stopped: "give up" | "later" | undefined;
 
-  constructor(
-    setup: { graph: Graph; executor: Executor; watchers: Watchers },
-    isStopped: () => boolean,
-  ) {
+  constructor(setup: TriesSetup) {
     this.#setup = setup;
-    this.#isStopped = isStopped;
   }
 
   /** One try and, if it fails, those that follow. Gives the value, or a promise where there is something to wait for. */
-  run(i: number, values: readonly unknown[], retry = 0): unknown {
-    const policy = this.#setup.graph.settings.size > 0
-      ? this.#setup.graph.settings.get(i)?.policy
-      : undefined;
+  run(i: number, values: unknown[]): unknown {
+    const { graph, executor } = this.#setup;
+    const policy = graph.settings.size > 0 ? graph.settings.get(i)?.policy : undefined;
     const started = policy ? performance.now() : 0;
     let outcome: unknown;
     try {
-      outcome = this.#setup.executor.execute(i, values);
+      outcome = executor.execute(i, values);
     } catch (error) {
-      return this.#retry(i, values, policy, retry, error);
+      return this.#retry(i, values, policy, error);
     }
     if (isPromiseLike(outcome)) {
       return this.#await(i, outcome, policy, started)
-        .catch((error) => this.#retry(i, values, policy, retry, error));
+        .catch((error) => this.#retry(i, values, policy, error));
     }
     if (policy && performance.now() - started > policy.timeoutMs) {
-      return this.#retry(i, values, policy, retry, tooLong(policy));
+      return this.#retry(i, values, policy, tooLong(policy));
     }
     return outcome;
+  }
+
+  /** A node has really started: from now on its time counts. */
+  started(i: number): void {
+    if (this.#starts.size > 0) this.#starts.get(i)?.();
   }
 
   /** Waits for an asynchronous try, up to its time limit. */
@@ -58,30 +62,43 @@ export class Tries {
     i: number,
     outcome: PromiseLike<unknown>,
     policy: Policy | undefined,
-    started: number,
+    called: number,
   ): Promise<unknown> {
     const { executor } = this.#setup;
-    const elapsedMs = policy ? performance.now() - started : 0;
-    const delayMs = policy && timerDelay(Math.max(0, policy.timeoutMs - elapsedMs));
     return new Promise((resolve, reject) => {
-      const timer = delayMs === undefined ? undefined : setTimeout(() => {
+      let started = called;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const startTimer = () => {
+        const delayMs = timerDelay(Math.max(0, started + policy!.timeoutMs - performance.now()));
+        if (delayMs !== undefined) timer = setTimeout(giveUp, delayMs);
+      };
+      const giveUp = () => {
         this.#cancels.delete(i);
-        executor.abandon(i);
-        reject(tooLong(policy!));
-      }, delayMs);
-      const cancel = () => {
+        const error = tooLong(policy!);
+        executor.abandon(i, error.error);
+        reject(error);
+      };
+      const cancel = (reason: unknown) => {
         clearTimeout(timer);
-        executor.abandon(i);
+        executor.abandon(i, reason);
       };
       this.#cancels.set(i, cancel);
+      if (policy && !executor.begin) startTimer();
+      else if (policy) {
+        this.#starts.set(i, () => {
+          started = performance.now();
+          startTimer();
+        });
+      }
       const isOver = () => {
         clearTimeout(timer);
+        if (policy) this.#starts.delete(i);
         return this.#cancels.get(i) === cancel && this.#cancels.delete(i);
       };
       // As a promise: what a thenable calls, and how often, is its own affair.
       Promise.resolve(outcome).then((value) => {
         // It may have kept the timer from firing by computing.
-        const isLate = policy && performance.now() - started > policy.timeoutMs;
+        const isLate = policy && !executor.begin && performance.now() - started > policy.timeoutMs;
         if (isOver()) isLate ? reject(tooLong(policy)) : resolve(value);
       }, (error) => {
         if (isOver()) reject(error);
@@ -91,27 +108,40 @@ export class Tries {
 
   #retry(
     i: number,
-    values: readonly unknown[],
+    values: unknown[],
     policy: Policy | undefined,
-    retry: number,
     error: unknown,
   ): Promise<unknown> {
-    const failure = nodeError(this.#setup.graph.nodes[i], error);
-    if (policy === undefined || retry >= policy.maxRetries || this.#isStopped()) throw failure;
-    this.#setup.watchers.nodeError(i, { error: failure, willRetry: true });
-    return new Promise((resolve) => {
+    if (error instanceof NotRun) throw error;
+    const { graph, watchers, retries } = this.#setup;
+    const failure = nodeError(graph.nodes[i], error);
+    const retry = retries.get(i) ?? 0;
+    if (policy === undefined || retry >= policy.maxRetries || this.#stopped === "give up") {
+      throw failure;
+    }
+    retries.set(i, retry + 1);
+    watchers.nodeError(i, { error: failure, willRetry: true });
+    if (this.#stopped === "later") throw new NotRun();
+    return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(resolve, retryDelay(policy, retry));
-      this.#cancels.set(i, () => clearTimeout(timer));
-    }).then(() => {
-      this.#cancels.delete(i);
-      return this.run(i, values, retry + 1);
-    });
+      this.#delays.set(i, (end) => {
+        clearTimeout(timer);
+        reject(end === "give up" ? failure : new NotRun());
+      });
+    }).finally(() => this.#delays.delete(i)).then(() => this.run(i, values));
+  }
+
+  /** Nothing is tried again in this pass: for good, or because the next pass does it. */
+  stop(end: "give up" | "later"): void {
+    this.#stopped = end;
+    for (const stop of [...this.#delays.values()]) stop(end);
   }
 
   /** Ends all waiting: what is waited for will never be told. */
-  cancel(): void {
-    for (const cancel of this.#cancels.values()) cancel();
+  cancel(reason: unknown): void {
+    for (const cancel of this.#cancels.values()) cancel(reason);
     this.#cancels.clear();
+    this.stop("give up");
   }
 }
 

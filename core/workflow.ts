@@ -95,7 +95,7 @@ export function workflow(
   const [name, target] = typeof first === "string" ? [first, second] : [first?.name, first];
   checkTarget(name, target);
   const cls = isClass(target);
-  const site = CallSite.of(workflow as AnyFunction);
+  const site = CallSite.of(workflow as AnyFunction, true);
   const definition = new Definition(cls ? "constructor" : "function", name, target, site);
   const handle = cls ? actorHandle : nodeHandle;
   // A plain function, as it can be called with `new` or without.

@@ -1,0 +1,161 @@
+/**
+ * Calls of nodes on their way to another process: written into one flat array, which is cheap to clone, and read again.
+ *
+ * A call is its node, its function, its instance's node (or -1), 1 if its value is to be sent back, how many arguments it
+ * has, and then each argument: a kind followed by what the kind needs.
+ */
+
+import {
+  copyContainer,
+  isReference,
+  isTemplate,
+  nodeOf,
+  pickPath,
+  type Container,
+  type Reference,
+} from "./arguments.ts";
+import { findUnmovable } from "./movable.ts";
+import { type ItemKey, KIND } from "./node.ts";
+
+const LITERAL = 0;
+const VALUE = 1;
+const ITEM = 2;
+const TEMPLATE = 3;
+
+/** A part of a node's value: the node, its name for messages, and the path. */
+type ItemArgument = readonly [node: number, name: string, ...path: ItemKey[]];
+
+interface TemplateArgument {
+  readonly container: Container;
+  /** What stands in the references' places; kept apart from the user's own values by its identity, which clones keep. */
+  readonly slots: readonly Set<never>[];
+  readonly reads: readonly (number | ItemArgument)[];
+}
+
+/** A call read again. */
+export interface Call {
+  readonly node: number;
+  readonly id: number;
+  readonly instance: number;
+  readonly isWanted: boolean;
+  /** The arguments; throws what reading an item of nothing throws. */
+  args(values: ReadonlyMap<number, unknown>): unknown[];
+}
+
+/** What a call is to be written with. */
+export interface CallHead {
+  readonly node: number;
+  /** The number of the function. */
+  readonly id: number;
+  readonly instance: number;
+  readonly isWanted: boolean;
+}
+
+/** Writes a call to the end of `out`; `inputs` has the numbers of the nodes that the arguments read, from `from` on. */
+export function encodeCall(
+  out: unknown[],
+  head: CallHead,
+  args: readonly unknown[],
+  inputs: Int32Array,
+  from: number,
+): void {
+  let at = from;
+  const encodeRead = (reference: Reference): number | ItemArgument => {
+    const node = inputs[at++];
+    return reference[KIND] === "node" ? node : [node, nodeOf(reference).name, ...reference.path];
+  };
+  out.push(head.node, head.id, head.instance, head.isWanted ? 1 : 0, args.length);
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (isReference(arg)) {
+      const read = encodeRead(arg);
+      out.push(typeof read === "number" ? VALUE : ITEM, read);
+    } else if (isTemplate(arg)) out.push(TEMPLATE, encodeTemplate(arg.container, encodeRead));
+    else out.push(LITERAL, arg);
+  }
+}
+
+function encodeTemplate(
+  from: Container,
+  encodeRead: (reference: Reference) => number | ItemArgument,
+): TemplateArgument {
+  const slots: Set<never>[] = [];
+  const reads: (number | ItemArgument)[] = [];
+  const container = copyContainer(from, (leaf) => {
+    if (!isReference(leaf)) return leaf;
+    const slot = new Set<never>();
+    slots.push(slot);
+    reads.push(encodeRead(leaf));
+    return slot;
+  });
+  return { container, slots, reads };
+}
+
+/** What keeps captured arguments from being sent, if something does. */
+export function findUnsendable(args: readonly unknown[]): string | undefined {
+  for (const arg of args) {
+    if (arg === null || (typeof arg !== "object" && typeof arg !== "function")) {
+      if (typeof arg === "symbol") return "a symbol";
+      continue;
+    }
+    if (isReference(arg)) continue;
+    const literal = isTemplate(arg)
+      ? copyContainer(arg.container, (leaf) => isReference(leaf) ? undefined : leaf)
+      : arg;
+    const found = findUnmovable(literal);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Reads the calls of a message one by one. */
+export class CallReader {
+  readonly #calls: readonly unknown[];
+  #at = 0;
+
+  constructor(calls: readonly unknown[]) {
+    this.#calls = calls;
+  }
+
+  /** The next call, or `undefined` after the last one. */
+  next(): Call | undefined {
+    const calls = this.#calls;
+    const head = this.#at;
+    if (head === calls.length) return undefined;
+    const count = calls[head + 4] as number;
+    const first = head + 5;
+    this.#at = first + 2 * count;
+    return {
+      node: calls[head] as number,
+      id: calls[head + 1] as number,
+      instance: calls[head + 2] as number,
+      isWanted: calls[head + 3] === 1,
+      args(values) {
+        const args = new Array<unknown>(count);
+        for (let i = 0; i < count; i++) {
+          args[i] = decode(calls[first + 2 * i] as number, calls[first + 2 * i + 1], values);
+        }
+        return args;
+      },
+    };
+  }
+}
+
+function decode(kind: number, encoded: unknown, values: ReadonlyMap<number, unknown>): unknown {
+  if (kind === LITERAL) return encoded;
+  if (kind === VALUE) return values.get(encoded as number);
+  if (kind === ITEM) return readItem(encoded as ItemArgument, values);
+  const { container, slots, reads } = encoded as TemplateArgument;
+  const read = new Map<unknown, unknown>(slots.map((slot, k) => {
+    const source = reads[k];
+    return [slot, typeof source === "number" ? values.get(source) : readItem(source, values)];
+  }));
+  return copyContainer(container, (leaf) => read.has(leaf) ? read.get(leaf) : leaf);
+}
+
+function readItem(
+  [node, name, ...path]: ItemArgument,
+  values: ReadonlyMap<number, unknown>,
+): unknown {
+  return pickPath(path, values.get(node), { name });
+}

@@ -1,0 +1,121 @@
+/** What a node threw, as a plain record that crosses any border, and back as an error of the same name and fields. */
+
+import { findUnmovable } from "./movable.ts";
+
+/** A thrown value on its way. */
+export type ThrownRecord =
+  | { readonly kind: "value"; readonly value: unknown }
+  | ErrorRecord;
+
+interface ErrorRecord {
+  readonly kind: "error";
+  /** The name of the nearest class of the language: the error that arrives is an instance of it. */
+  readonly base: string;
+  readonly className: string;
+  /** The `name` that the error shows. */
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Own fields that can be cloned. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly cause: ThrownRecord | undefined;
+  /** Of an aggregate, what it holds. */
+  readonly errors: readonly ThrownRecord[] | undefined;
+}
+
+const BASES: Readonly<Record<string, ErrorConstructor>> = {
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+};
+const SPECIAL = new Set(["name", "message", "stack", "cause", "errors"]);
+// A chain of causes that is a circle must end somewhere.
+const DEEPEST_CAUSE = 20;
+
+/** Describes what was thrown; never throws itself, whatever the value does when it is looked at. */
+export function describeThrown(thrown: unknown, depth = 0): ThrownRecord {
+  try {
+    if (thrown instanceof Error) return describeError(thrown, depth);
+    if (findUnmovable(thrown) === undefined) return { kind: "value", value: thrown };
+  } catch {
+    // As said below.
+  }
+  return { kind: "value", value: showUnmovable(thrown) };
+}
+
+function describeError(error: Error, depth: number): ErrorRecord {
+  const fields: Record<string, unknown> = {};
+  for (const key of Object.keys(error)) {
+    if (SPECIAL.has(key)) continue;
+    const value = error[key as keyof Error] as unknown;
+    if (findUnmovable(value) === undefined) fields[key] = value;
+  }
+  const errors = error instanceof AggregateError ? error.errors : undefined;
+  const next = (thrown: unknown) => describeThrown(thrown, depth + 1);
+  return {
+    kind: "error",
+    base: baseOf(error),
+    className: error.constructor?.name ?? "Error",
+    name: String(error.name),
+    message: String(error.message),
+    stack: typeof error.stack === "string" ? error.stack : undefined,
+    fields,
+    cause: "cause" in error && depth < DEEPEST_CAUSE ? next(error.cause) : undefined,
+    errors: errors && depth < DEEPEST_CAUSE ? errors.map(next) : undefined,
+  };
+}
+
+function baseOf(error: Error): string {
+  if (error instanceof DOMException) return "DOMException";
+  if (error instanceof AggregateError) return "AggregateError";
+  const found = Object.entries(BASES).find(([name, base]) =>
+    name !== "Error" && error instanceof base
+  );
+  return found?.[0] ?? "Error";
+}
+
+function showUnmovable(thrown: unknown): string {
+  try {
+    return `${typeof thrown}: ${String(thrown)}`;
+  } catch {
+    return "a value that can't be shown";
+  }
+}
+
+/** The thrown value again: of the same class of the language, and of a class of the same name where it was the user's own. */
+export function rebuildThrown(record: ThrownRecord): unknown {
+  if (record.kind === "value") return record.value;
+  const { base, className, name, message, stack, fields, cause, errors } = record;
+  const options = cause ? { cause: rebuildThrown(cause) } : undefined;
+  if (base === "DOMException") {
+    const error = new DOMException(message, name);
+    Object.defineProperty(error, "stack", hidden(stack));
+    return error;
+  }
+  const ErrorClass = classOf(className, base);
+  const error = errors
+    ? new ErrorClass(errors.map(rebuildThrown), message, options)
+    : new ErrorClass(message, options);
+  if (error.name !== name) Object.defineProperty(error, "name", hidden(name));
+  Object.defineProperty(error, "stack", hidden(stack));
+  for (const [key, value] of Object.entries(fields)) {
+    Object.defineProperty(error, key, { ...hidden(value), enumerable: true });
+  }
+  return error;
+}
+
+function hidden(value: unknown): PropertyDescriptor {
+  return { value, writable: true, configurable: true };
+}
+
+// deno-lint-ignore no-explicit-any
+type AnyErrorClass = new (...args: any[]) => Error;
+
+function classOf(className: string, base: string): AnyErrorClass {
+  const Base: AnyErrorClass = base === "AggregateError" ? AggregateError : BASES[base] ?? Error;
+  return className === base ? Base : { [className]: class extends Base {} }[className];
+}
