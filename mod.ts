@@ -23,10 +23,12 @@ export type {
 } from "./core/types.ts";
 export { Backend, type BackendOptions, type RunOptions } from "./core/backend.ts";
 export { LocalWorkflow } from "./backends/local.ts";
+export { type ParallelOptions, ParallelWorkflow } from "./backends/parallel.ts";
 export { Query } from "./core/query.ts";
 export type { Pattern } from "./core/names.ts";
 export type { Scope } from "./core/plan.ts";
 export type { RemoteArgs } from "./core/policy.ts";
+export { nodeSignal } from "./core/node_context.ts";
 export { definePlugin } from "./core/plugin.ts";
 export type {
   NodeEnd,

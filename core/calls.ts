@@ -51,13 +51,21 @@ export interface CallHead {
   readonly isWanted: boolean;
 }
 
-/** Writes a call to the end of `out`; `inputs` has the numbers of the nodes that the arguments read, from `from` on. */
+/** What the arguments of a call read. */
+export interface CallInputs {
+  /** The numbers of the nodes that are read, those of this call from `from` on. */
+  readonly inputs: Int32Array;
+  readonly from: number;
+  /** A node's value, if it is to be written itself instead of the node's number. */
+  inline(node: number): { readonly value: unknown } | undefined;
+}
+
+/** Writes a call to the end of `out`. */
 export function encodeCall(
   out: unknown[],
   head: CallHead,
   args: readonly unknown[],
-  inputs: Int32Array,
-  from: number,
+  { inputs, from, inline }: CallInputs,
 ): void {
   let at = from;
   const encodeRead = (reference: Reference): number | ItemArgument => {
@@ -69,7 +77,9 @@ export function encodeCall(
     const arg = args[i];
     if (isReference(arg)) {
       const read = encodeRead(arg);
-      out.push(typeof read === "number" ? VALUE : ITEM, read);
+      const inlined = typeof read === "number" ? inline(read) : undefined;
+      if (inlined) out.push(LITERAL, inlined.value);
+      else out.push(typeof read === "number" ? VALUE : ITEM, read);
     } else if (isTemplate(arg)) out.push(TEMPLATE, encodeTemplate(arg.container, encodeRead));
     else out.push(LITERAL, arg);
   }

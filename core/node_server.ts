@@ -35,6 +35,8 @@ export interface NodeScope {
 export interface NodeRuntime {
   /** Sends a message to the host, handing over buffers. */
   post(message: NodeMessage, handedOver?: ArrayBuffer[]): void;
+  /** The URL of the module that the process runs by itself, if that may be asked for: it is not imported again. */
+  readonly main?: string;
   /** Imports a module. */
   load(url: string): Promise<unknown>;
   /** Calls `action` so that it, and all that it starts, is in the scope. */
@@ -67,6 +69,7 @@ export class NodeServer implements HostedProcess {
   #sentAt = 0;
   #abortReason: unknown;
   #stopImport: () => void = () => {};
+  #isMainStopped = false;
 
   constructor(runtime: NodeRuntime) {
     this.#runtime = runtime;
@@ -100,6 +103,7 @@ export class NodeServer implements HostedProcess {
   }
 
   stopImport(): void {
+    this.#isMainStopped = true;
     this.#stopImport();
   }
 
@@ -134,6 +138,7 @@ export class NodeServer implements HostedProcess {
   #import(url: string): Promise<string | undefined> {
     const known = this.#imports.get(url);
     if (known) return known;
+    if (url === this.#runtime.main && this.#isMainStopped) return Promise.resolve(undefined);
     const imported = new Promise<string | undefined>((done) => {
       this.#stopImport = () => done(undefined);
       this.#runtime.load(url).then(

@@ -1,0 +1,44 @@
+/** What runs in a child process: the node host, reached by frames on standard input and output. */
+
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { NodeServer } from "../../core/node_server.ts";
+import type { HostMessage } from "../../core/protocol.ts";
+import { describeThrown } from "../../core/thrown.ts";
+import { decodeFrames, encodeFrame } from "./frames.ts";
+import { hostedRuntime } from "./hosted.ts";
+import { PRELOAD_VARIABLE } from "./processes.ts";
+
+const preload: string[] = JSON.parse(process.env[PRELOAD_VARIABLE] ?? "[]");
+delete process.env[PRELOAD_VARIABLE];
+
+/** At once, as a node that computes lets nothing else happen. */
+function writeAll(bytes: Uint8Array): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(1, bytes, at, bytes.length - at);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EAGAIN") throw error;
+      // The host has to read first.
+      Atomics.wait(pause, 0, 0, 1);
+    }
+  }
+}
+
+const runtime = hostedRuntime((message) => writeAll(encodeFrame(message)), { preload });
+const server = new NodeServer(runtime);
+const receive = decodeFrames((message) => server.receive(message as HostMessage));
+process.stdin.on("data", receive);
+process.stdin.on("end", () => process.exit(0));
+// What a node writes to standard output would be taken for messages.
+process.stdout.write = process.stderr.write.bind(process.stderr);
+// Ctrl-C reaches all processes of a terminal: the host decides what it means.
+process.on("SIGINT", () => {});
+
+const die = (error: unknown) => {
+  runtime.post({ type: "dying", thrown: describeThrown(error) });
+  process.exit(1);
+};
+process.on("uncaughtException", die);
+process.on("unhandledRejection", die);

@@ -1,0 +1,67 @@
+/** What every process that runs nodes has: imports, a scope for what a node starts, and a console that names the node. */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import process from "node:process";
+import type { NodeRuntime, NodeScope } from "../../core/node_server.ts";
+import type { NodeMessage } from "../../core/protocol.ts";
+import { isBundled } from "./bundle.ts";
+
+/** What differs between kinds of processes. */
+export interface HostedOptions {
+  readonly control?: Int32Array;
+  /** Modules to import before any other. */
+  readonly preload: readonly string[];
+}
+
+/** Makes the runtime of this process, and turns its console to the host. */
+export function hostedRuntime(
+  post: (message: NodeMessage, handedOver?: ArrayBuffer[]) => void,
+  { control, preload }: HostedOptions,
+): NodeRuntime {
+  const scopes = new AsyncLocalStorage<NodeScope>();
+  let imports = 0;
+  let preloaded: Promise<unknown> | undefined;
+  turnConsole((text) => {
+    const scope = scopes.getStore();
+    // What a module says when it is imported, it has said on the host already.
+    if (scope || imports === 0) post({ type: "log", node: scope?.node ?? -1, text });
+  });
+  return {
+    post,
+    control,
+    main: isBundled ? import.meta.url : undefined,
+    async load(url) {
+      imports++;
+      try {
+        preloaded ??= Promise.all(preload.map((url) => import(url)));
+        await preloaded;
+        return await import(url);
+      } finally {
+        imports--;
+      }
+    },
+    runIn: (scope, action) => scopes.run(scope, action),
+    currentScope: () => scopes.getStore(),
+  };
+}
+
+/** Made when it is first used, as most nodes print nothing and it takes a while. */
+function turnConsole(write: (text: string) => void): void {
+  let turned: Console | undefined;
+  const make = () => {
+    const { Console } = process.getBuiltinModule("node:console");
+    const { Writable } = process.getBuiltinModule("node:stream");
+    const lines = new Writable({
+      write(chunk, _encoding, done) {
+        write(String(chunk).replace(/\n$/, ""));
+        done();
+      },
+    });
+    return new Console({ stdout: lines, stderr: lines }) as Console;
+  };
+  Object.defineProperty(globalThis, "console", {
+    configurable: true,
+    get: () => turned ??= make(),
+    set: (value) => turned = value,
+  });
+}

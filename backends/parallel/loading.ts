@@ -1,0 +1,210 @@
+/** What workers have to look up before they can run a graph's nodes, and which nodes they can't run at all. */
+
+import { findUnsendable } from "../../core/calls.ts";
+import { type Origin, referenceTo } from "../../core/carried.ts";
+import type { Definition } from "../../core/definition.ts";
+import type { Graph } from "../../core/graph.ts";
+import { type Initializations, nodeInfo } from "../../core/initializers.ts";
+import { findUnmovable } from "../../core/movable.ts";
+import type { Plugin } from "../../core/plugin.ts";
+import type { LoadItem, LoadProblem, Preparation } from "../../core/protocol.ts";
+
+/** Something that is looked up in a worker. */
+interface Item {
+  readonly id: number;
+  /** What messages call it. */
+  readonly title: string;
+  /** Why no worker can have it. */
+  problem: string | undefined;
+  /** The source differs between the host and a worker. */
+  isChanged: boolean;
+}
+
+const MOST_SHOWN = 5;
+
+/** Numbers functions and plugins of one graph. */
+export class Loading {
+  readonly #graph: Graph;
+  readonly #initializations: Initializations;
+  readonly #warn: (message: string) => void;
+  readonly #items: Item[] = [];
+  readonly #byThing = new Map<object, Item>();
+  /** The nodes that run on the host whatever could be carried, and whether their readers were warned of. */
+  readonly #onHost = new Set<number>();
+  readonly #warned = new Set<string>();
+  /** What each worker is told to load. */
+  readonly messages: LoadItem[] = [];
+
+  private constructor(graph: Graph, initializations: Initializations, warn: (m: string) => void) {
+    this.#graph = graph;
+    this.#initializations = initializations;
+    this.#warn = warn;
+  }
+
+  /** Looks at all nodes of a graph. */
+  static async of(
+    graph: Graph,
+    initializations: Initializations,
+    warn: (message: string) => void,
+  ): Promise<Loading> {
+    const loading = new Loading(graph, initializations, warn);
+    await loading.#addAll();
+    return loading;
+  }
+
+  async #addAll(): Promise<void> {
+    const { nodes, settings } = this.#graph;
+    let latest: Definition | undefined;
+    for (let i = 0; i < nodes.length; i++) {
+      const { definition } = nodes[i];
+      const replacement = settings.size > 0 ? settings.get(i)?.replacement : undefined;
+      if (replacement) {
+        await this.#add(replacement, `the function that replaces "${nodes[i].name}"`, replacement.origin);
+      } else if (definition !== latest) {
+        latest = definition;
+        await this.#add(definition, definition.name, definition.origin, definition.method);
+      }
+    }
+    for (const plugins of this.#initializations.values()) {
+      for (const { plugin } of plugins) {
+        if (plugin.hooks.remoteInitialize) await this.#addPlugin(plugin);
+      }
+    }
+    this.#warnOfProblems();
+  }
+
+  async #addPlugin(plugin: Plugin): Promise<void> {
+    const title = `the plugin "${plugin.name}"`;
+    const { origins, options } = plugin;
+    if (!origins) {
+      const item = this.#number(plugin, title);
+      if (item) item.problem = "it was not made by definePlugin";
+    } else if (findUnmovable(options) === undefined && origins.definition.module !== undefined) {
+      await this.#add(plugin, title, origins.definition, undefined, options);
+    } else await this.#add(plugin, title, origins.use);
+  }
+
+  async #add(
+    thing: object,
+    title: string,
+    origin: Origin,
+    method?: string,
+    options?: unknown,
+  ): Promise<void> {
+    const item = this.#number(thing, title);
+    if (!item) return;
+    const reference = await referenceTo(origin);
+    if (!reference) item.problem = "it is made in no module, but in a REPL or a notebook";
+    else this.messages.push({ id: item.id, reference, method, options });
+  }
+
+  /** A new number, or `undefined` if it has one. */
+  #number(thing: object, title: string): Item | undefined {
+    if (this.#byThing.has(thing)) return undefined;
+    const item = { id: this.#items.length, title, problem: undefined, isChanged: false };
+    this.#items.push(item);
+    this.#byThing.set(thing, item);
+    return item;
+  }
+
+  /** Takes what a worker could not look up. */
+  note(problems: readonly LoadProblem[]): void {
+    for (const { id, kind, text } of problems) {
+      this.#items[id].problem = text;
+      this.#items[id].isChanged = kind === "changed";
+    }
+    this.#warnOfProblems();
+  }
+
+  /** Nothing can be looked up, as there are no workers. */
+  giveUp(): void {
+    for (const item of this.#items) item.problem ??= "there are no workers";
+  }
+
+  #warnOfProblems(): void {
+    const stay = this.#items.filter((item) =>
+      item.problem !== undefined && !item.isChanged && !this.#warned.has(item.title)
+    );
+    if (stay.length === 0) return;
+    for (const { title } of stay) this.#warned.add(title);
+    const shown = stay.slice(0, MOST_SHOWN).map(({ title, problem }) => `  - ${title}: ${problem}`);
+    if (stay.length > MOST_SHOWN) shown.push(`  - and ${stay.length - MOST_SHOWN} more`);
+    this.#warn(
+      `These run on the host, one node at a time, as no worker can make them:\n${shown.join("\n")}\n` +
+        `To run them in parallel, make them at the top level of a module that can be imported, before the first run().`,
+    );
+  }
+
+  /** The number of a node's function, or `undefined` if it runs on the host. */
+  idOf(i: number): number | undefined {
+    if (this.#onHost.size > 0 && this.#onHost.has(this.#rootOf(i))) return undefined;
+    const { id, problem, isChanged } = this.#itemOf(i);
+    if (problem !== undefined && !isChanged) return undefined;
+    if (this.#initializations.size === 0) return id;
+    const isCarried = this.#pluginItems(i).every(({ problem, isChanged }) =>
+      problem === undefined || isChanged
+    );
+    return isCarried ? id : undefined;
+  }
+
+  /** What has changed since the host imported it, if something a node needs has. */
+  changedFor(i: number): string | undefined {
+    return [this.#itemOf(i), ...this.#pluginItems(i)].find(({ isChanged }) => isChanged)?.problem;
+  }
+
+  #itemOf(i: number): Item {
+    const { settings, nodes } = this.#graph;
+    const replacement = settings.size > 0 ? settings.get(i)?.replacement : undefined;
+    return this.#byThing.get(replacement ?? nodes[i].definition)!;
+  }
+
+  #pluginItems(i: number): Item[] {
+    return (this.#initializations.get(i) ?? [])
+      .filter(({ plugin }) => plugin.hooks.remoteInitialize)
+      .map(({ plugin }) => this.#byThing.get(plugin)!);
+  }
+
+  /** What a worker needs to prepare a node's environment, if it has one. */
+  preparationOf(i: number): Preparation | undefined {
+    const plugins = this.#initializations.size > 0 ? this.#initializations.get(i) : undefined;
+    const used = plugins?.filter(({ plugin }) => plugin.hooks.remoteInitialize) ?? [];
+    if (used.length === 0) return undefined;
+    const node = nodeInfo(this.#graph, i);
+    return {
+      node,
+      plugins: used.map(({ plugin, data }) => {
+        const problem = findUnmovable(data);
+        if (problem !== undefined) {
+          throw new TypeError(
+            `What localInitialize of the plugin "${plugin.name}" gave for it can't be sent to a worker: ${
+              problem.replace(/^value/, "data")
+            }.`,
+          );
+        }
+        return { id: this.#byThing.get(plugin)!.id, data };
+      }),
+    };
+  }
+
+  /** Whether a node's literal arguments can't be sent; then it runs on the host. */
+  keepsArguments(i: number): boolean {
+    const problem = findUnsendable(this.#graph.nodes[i].args);
+    if (problem === undefined) return false;
+    this.keepOnHost(i, `it is called with what can't be sent to a worker: ${problem}`);
+    return true;
+  }
+
+  /** From now on a node, or the instance that it is a call of, runs on the host. */
+  keepOnHost(i: number, why: string): void {
+    this.#onHost.add(this.#rootOf(i));
+    const { definition, name } = this.#graph.nodes[i];
+    if (this.#warned.has(definition.name)) return;
+    this.#warned.add(definition.name);
+    this.#warn(`"${name}" and what reads its value run on the host, one node at a time: ${why}.`);
+  }
+
+  #rootOf(i: number): number {
+    const instance = this.#graph.instances[i];
+    return instance < 0 ? i : instance;
+  }
+}

@@ -1,0 +1,99 @@
+/** Workers that are child processes: what the host does to start and reach one. */
+
+import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { NodeMessage } from "../../core/protocol.ts";
+import { isBundled } from "./bundle.ts";
+import { decodeFrames, encodeFrame } from "./frames.ts";
+import { LastLines, type LinkEvents, type WorkerLink } from "./link.ts";
+
+/** Tells a child what to import first, and that it is one. */
+export const PRELOAD_VARIABLE = "FUNCTIONFUSE_CHILD_PRELOAD";
+
+/** Starts a child process, which imports the modules of `preload` first. */
+export function openProcess(events: LinkEvents, preload: readonly string[]): WorkerLink {
+  const child = spawn(process.execPath, childArguments(), {
+    env: { ...process.env, [PRELOAD_VARIABLE]: JSON.stringify(preload) },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const lastLines = new LastLines();
+  let isOver = false;
+  let error: unknown;
+  const ended = new Promise<void>((done) => {
+    const end = (exitCode?: number, signal?: string) => {
+      done();
+      if (isOver) return;
+      isOver = true;
+      events.ended({ exitCode, signal, error });
+    };
+    child.on("error", (thrown) => {
+      error = thrown;
+      end();
+    });
+    child.on("close", (code, signal) => end(code ?? undefined, signal ?? undefined));
+  });
+  child.stderr.on("data", (data) => {
+    lastLines.add(String(data));
+    process.stderr.write(data);
+  });
+  const receive = decodeFrames((message) => {
+    const said = message as NodeMessage;
+    if (said.type === "dying") error = said.thrown;
+    else if (!isOver) events.message(said);
+  });
+  child.stdout.on("data", (data) => {
+    try {
+      receive(data);
+    } catch (thrown) {
+      error ??= thrown;
+      kill();
+    }
+  });
+  // A child that is gone says so by its end; what is still written to it is of no interest.
+  child.stdin.on("error", () => {});
+  // By its id: Deno loses the signal of a child that is ended by its own method.
+  const kill = () => {
+    try {
+      if (child.pid !== undefined) process.kill(child.pid, "SIGKILL");
+    } catch {
+      // It is gone already.
+    }
+  };
+  return {
+    control: undefined,
+    post: (message) => void child.stdin.write(encodeFrame(message)),
+    kill() {
+      isOver = true;
+      kill();
+      return ended;
+    },
+    lastLines: () => lastLines.lines,
+    noteLine: (line) => lastLines.add(line),
+  };
+}
+
+function childArguments(): string[] {
+  // A compiled program runs itself: its own code then finds the variable.
+  if (isBundled) return process.argv.slice(1, 2).filter((path) => existsSync(path));
+  const entry = new URL("./child.ts", import.meta.url);
+  const program = entry.protocol === "file:" ? fileURLToPath(entry) : entry.href;
+  return process.versions.deno ? ["run", "-A", "--quiet", ...configFlags(), program] : [program];
+}
+
+/** Deno looks for its configuration beside the program that it runs: here that must be the user's. */
+function configFlags(): string[] {
+  let folder = dirname(process.argv[1] ?? "");
+  for (let above = ""; folder !== above; above = folder, folder = dirname(folder)) {
+    for (const name of ["deno.json", "deno.jsonc"]) {
+      const path = join(folder, name);
+      if (existsSync(path)) return ["--config", path];
+    }
+    if (folder === dirname(folder)) break;
+  }
+  return [];
+}
+

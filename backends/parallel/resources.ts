@@ -1,0 +1,131 @@
+/** What nodes need while they run, and what there is of it. */
+
+import { GraphError } from "../../core/errors.ts";
+import type { Graph } from "../../core/graph.ts";
+import type { Policy } from "../../core/policy.ts";
+
+/** Amounts by name, in ten-thousandths: fractions of which ten make one make exactly one. */
+type Amounts = ReadonlyMap<string, number>;
+
+const PARTS = 10_000;
+
+/** What one node needs. */
+export interface Needs {
+  /** Equal for nodes that need the same. */
+  readonly key: string;
+  readonly amounts: Amounts;
+  /** One CPU and nothing else, and no time limit: such nodes can be sent many at a time. */
+  readonly isPlain: boolean;
+  /** The node has a time limit, so what it runs in must be one that can be stopped. */
+  readonly isLimited: boolean;
+}
+
+const PLAIN: Needs = {
+  key: "",
+  amounts: new Map([["numCpus", PARTS]]),
+  isPlain: true,
+  isLimited: false,
+};
+
+/** The resources of one run. */
+export class Resources {
+  readonly #graph: Graph;
+  readonly #total: Map<string, number>;
+  readonly #free: Map<string, number>;
+  readonly #needs = new Map<Policy, Needs>();
+
+  /** `total` holds `numCpus` and what else there is; what it does not name there is none of, but of memory any amount. */
+  constructor(graph: Graph, total: Readonly<Record<string, number>>) {
+    this.#graph = graph;
+    this.#total = new Map(Object.entries(total).map(([name, amount]) => [name, asParts(amount)]));
+    this.#free = new Map(this.#total);
+  }
+
+  /**
+   * Refuses what can never be had.
+   *
+   * @throws {GraphError} Naming the first such node and the total.
+   */
+  check(): void {
+    for (const i of [...this.#graph.settings.keys()].sort((a, b) => a - b)) {
+      for (const [name, amount] of this.of(i).amounts) {
+        const total = this.#total.get(name) ?? (name === "memory" ? Infinity : 0);
+        if (amount <= total) continue;
+        const node = this.#graph.nodes[i].name;
+        throw new GraphError(
+          `Node "${node}" can never run: it needs ${show(name, amount)}, and there ${
+            total === 0 ? "is none" : `are ${total / PARTS}`
+          } in total. ${advice(name)}`,
+          { reason: "resources", nodes: [node] },
+        );
+      }
+    }
+  }
+
+  /** What a node needs. */
+  of(i: number): Needs {
+    const policy = this.#graph.settings.size > 0 ? this.#graph.settings.get(i)?.policy : undefined;
+    if (!policy) return PLAIN;
+    let needs = this.#needs.get(policy);
+    if (!needs) this.#needs.set(policy, needs = needsOf(policy));
+    return needs;
+  }
+
+  /** Whether there is enough of everything but the CPUs, and of these too. */
+  fit({ amounts }: Needs): { others: boolean; cpus: boolean } {
+    let others = true;
+    for (const [name, amount] of amounts) {
+      if (name !== "numCpus" && amount > this.#freeOf(name)) others = false;
+    }
+    return { others, cpus: (amounts.get("numCpus") ?? 0) <= this.#freeOf("numCpus") };
+  }
+
+  /** The same without CPUs: what runs on the host takes none of the workers'. */
+  withoutCpus({ amounts }: Needs): Needs {
+    const others = new Map([...amounts].filter(([name]) => name !== "numCpus"));
+    return { key: "", amounts: others, isPlain: false, isLimited: false };
+  }
+
+  take({ amounts }: Needs): void {
+    for (const [name, amount] of amounts) this.#free.set(name, this.#freeOf(name) - amount);
+  }
+
+  giveBack({ amounts }: Needs): void {
+    for (const [name, amount] of amounts) this.#free.set(name, this.#freeOf(name) + amount);
+  }
+
+  #freeOf(name: string): number {
+    return this.#free.get(name) ?? (name === "memory" ? Infinity : 0);
+  }
+}
+
+function needsOf(policy: Policy): Needs {
+  const { numCpus = 1, numGpus = 0, memory = 0, resources = {} } = policy.remoteArgs;
+  const entries = Object.entries({ ...resources, numCpus, numGpus, memory })
+    .map(([name, amount]): [string, number] => [name, asParts(amount)])
+    .filter(([, amount]) => amount > 0)
+    .sort(([a], [b]) => a < b ? -1 : 1);
+  const isLimited = policy.timeoutMs < Infinity;
+  const isPlain = !isLimited && entries.length === 1 && entries[0][0] === "numCpus" &&
+    entries[0][1] === PARTS;
+  if (isPlain) return PLAIN;
+  const key = `${isLimited} ${JSON.stringify(entries)}`;
+  return { key, amounts: new Map(entries), isPlain, isLimited };
+}
+
+function asParts(amount: number): number {
+  return Math.round(amount * PARTS);
+}
+
+function show(name: string, parts: number): string {
+  const amount = parts / PARTS;
+  if (name === "numCpus") return `${amount} CPUs`;
+  if (name === "numGpus") return `${amount} GPUs`;
+  return name === "memory" ? `${amount} bytes of memory` : `${amount} of the resource "${name}"`;
+}
+
+function advice(name: string): string {
+  return name === "numCpus"
+    ? "Raise the option 'workers', or lower the node's numCpus."
+    : `Raise or set "${name}" in the option 'resources', or lower what the node needs.`;
+}
