@@ -66,6 +66,8 @@ export interface ExecutorSetup {
   readonly initializations: Initializations;
   /** Whether readers are to be given what the host has, instead of what the node gave. */
   readonly readsBack: boolean;
+  /** Whether the run may be cancelled. */
+  readonly isCancellable: boolean;
   readonly warn: Warn;
 }
 
@@ -164,10 +166,10 @@ export abstract class Backend<const T extends Targets> {
     const initializations = initializeOnHost(graph);
     const warn = (message: string) => watchers.warn(message);
     const readsBack = storage?.alwaysRead ?? false;
-    const made = this.createExecutor({ graph, initializations, readsBack, warn });
+    const isCancellable = signal !== undefined;
+    const made = this.createExecutor({ graph, initializations, readsBack, isCancellable, warn });
     // Nothing is awaited without need: synchronous nodes run before `run` returns.
     const executor = isPromiseLike(made) ? await made : made;
-    let cancelled: { reason: unknown } | undefined;
     const unreadable = new Set<number>();
     const hasRun = new Uint8Array(graph.nodes.length);
     const failures = new Map<number, NodeError>();
@@ -195,11 +197,8 @@ export abstract class Backend<const T extends Targets> {
         for (const i of outcome.unread) unreadable.add(i);
         have = outcome.have;
       }
-    } catch (error) {
-      if (signal?.aborted) cancelled = { reason: signal.reason };
-      throw error;
     } finally {
-      if (executor.close) await executor.close(cancelled);
+      if (executor.close) await executor.close();
     }
   }
 

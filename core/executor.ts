@@ -27,8 +27,8 @@ export interface Executor {
   release?(node: number): void;
   /** Nothing more is to be started in this pass: what waits rejects with `NotRun`. */
   stop?(): void;
-  /** The run is over; if it was cancelled, for that reason. Resolves once nothing runs any more. */
-  close?(cancelled?: { readonly reason: unknown }): Promise<void>;
+  /** The run is over. Resolves once nothing runs any more. */
+  close?(): Promise<void>;
 }
 
 /** What an executor may ask and tell while it carries out a pass. */

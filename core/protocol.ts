@@ -76,7 +76,7 @@ export type NodeMessage =
   | { readonly type: "withheld"; readonly node: number; readonly problem: string }
   | { readonly type: "asked" }
   | { readonly type: "log"; readonly node: number; readonly text: string }
-  | { readonly type: "dying"; readonly thrown: ThrownRecord };
+  | { readonly type: "dying"; readonly thrown?: ThrownRecord; readonly exitCode?: number };
 
 /** Places in the memory that a host and a thread share. */
 export const CONTROL = {

@@ -6,6 +6,7 @@ import { NodeServer } from "../../core/node_server.ts";
 import type { HostMessage } from "../../core/protocol.ts";
 import { describeThrown } from "../../core/thrown.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
+import { watchExits } from "./exits.ts";
 import { hostedRuntime } from "./hosted.ts";
 import { PRELOAD_VARIABLE } from "./processes.ts";
 
@@ -36,9 +37,7 @@ process.stdout.write = process.stderr.write.bind(process.stderr);
 // Ctrl-C reaches all processes of a terminal: the host decides what it means.
 process.on("SIGINT", () => {});
 
-const die = (error: unknown) => {
-  runtime.post({ type: "dying", thrown: describeThrown(error) });
-  process.exit(1);
-};
-process.on("uncaughtException", die);
-process.on("unhandledRejection", die);
+watchExits({
+  threw: (error) => runtime.post({ type: "dying", thrown: describeThrown(error) }),
+  exits: () => {},
+});

@@ -1,7 +1,6 @@
 /** What every process that runs nodes has: imports, a scope for what a node starts, and a console that names the node. */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import process from "node:process";
 import type { NodeRuntime, NodeScope } from "../../core/node_server.ts";
 import type { NodeMessage } from "../../core/protocol.ts";
 import { isBundled } from "./bundle.ts";
@@ -45,10 +44,11 @@ export function hostedRuntime(
   };
 }
 
-/** Made when it is first used, as most nodes print nothing and it takes a while. */
+/** The console that writes is made when it is first used, as most nodes print nothing and it takes a while. */
 function turnConsole(write: (text: string) => void): void {
   let turned: Console | undefined;
   const make = () => {
+    const { process } = globalThis as unknown as { process: NodeJS.Process };
     const { Console } = process.getBuiltinModule("node:console");
     const { Writable } = process.getBuiltinModule("node:stream");
     const lines = new Writable({
@@ -59,9 +59,13 @@ function turnConsole(write: (text: string) => void): void {
     });
     return new Console({ stdout: lines, stderr: lines }) as Console;
   };
-  Object.defineProperty(globalThis, "console", {
-    configurable: true,
-    get: () => turned ??= make(),
-    set: (value) => turned = value,
-  });
+  // Its functions one by one: the runtime itself looks at the console while it makes what ours is made of.
+  const methods = console as unknown as Record<string, (...args: unknown[]) => unknown>;
+  for (const key of Object.keys(methods)) {
+    if (typeof methods[key] !== "function") continue;
+    methods[key] = (...args) => {
+      turned ??= make();
+      return (turned as unknown as typeof methods)[key]?.(...args);
+    };
+  }
 }

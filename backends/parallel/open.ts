@@ -1,6 +1,5 @@
 /** Makes the executor of one run: what there is to be had, what has to be looked up, and how workers are started. */
 
-import process from "node:process";
 import type { ExecutorSetup } from "../../core/backend.ts";
 import type { Executor } from "../../core/executor.ts";
 import { ParallelExecutor } from "./executor.ts";
@@ -8,7 +7,7 @@ import type { OpenLink } from "./link.ts";
 import { Loading } from "./loading.ts";
 import { Pool } from "./pool.ts";
 import { Resources } from "./resources.ts";
-import { openThread } from "./threads.ts";
+import { openThread, startNodeWorkers, startWebWorker } from "./threads.ts";
 
 /** What workers there are. */
 export interface WorkerOptions {
@@ -18,8 +17,8 @@ export interface WorkerOptions {
   readonly preload: readonly string[];
 }
 
-// Deno asks a thread to end when it next waits, which one that computes never does.
-const CAN_STOP_THREADS = process.versions.deno === undefined;
+// Deno ends a thread when it next waits, which one that computes never does.
+const CAN_STOP_THREADS = !("Deno" in globalThis);
 
 /**
  * Makes the executor.
@@ -28,7 +27,7 @@ const CAN_STOP_THREADS = process.versions.deno === undefined;
  */
 export async function openExecutor(setup: ExecutorSetup, options: WorkerOptions): Promise<Executor> {
   const { workers, isolation, preload } = options;
-  const { graph, initializations, warn } = setup;
+  const { graph, initializations, isCancellable, warn } = setup;
   const resources = new Resources(graph, { ...options.resources, numCpus: workers });
   resources.check();
   const loading = await Loading.of(graph, initializations, warn);
@@ -41,10 +40,13 @@ export async function openExecutor(setup: ExecutorSetup, options: WorkerOptions)
     const { openProcess } = await import("./processes.ts");
     openChild = (events) => openProcess(events, preload);
   }
+  const startThread = isCancellable && !CAN_STOP_THREADS
+    ? await startNodeWorkers()
+    : startWebWorker;
   const pool = new Pool({
     size: workers,
     items: loading.messages,
-    open: isProcess ? openChild! : (events) => openThread(events, preload),
+    open: isProcess ? openChild! : (events) => openThread(events, startThread, preload),
     openStoppable: isProcess ? undefined : openChild,
   });
   return new ParallelExecutor(setup, { loading, resources, pool });

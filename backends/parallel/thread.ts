@@ -1,23 +1,27 @@
 /** What runs in a thread: the node host, reached by a message port. */
 
-import process from "node:process";
-import { workerData } from "node:worker_threads";
 import { NodeServer } from "../../core/node_server.ts";
 import { describeThrown } from "../../core/thrown.ts";
+import { watchExits } from "./exits.ts";
 import { hostedRuntime } from "./hosted.ts";
 import type { ThreadData } from "./threads.ts";
 
-const { port, control, preload } = (workerData as ThreadData).functionfuse;
-const runtime = hostedRuntime((message, handedOver = []) => port.postMessage(message, handedOver), {
-  control,
-  preload,
+// A web worker is told by its first message; a thread of Node.js has it when it starts.
+const { port, control, preload } = (await receiveData()).functionfuse;
+const post: typeof runtime.post = (message, handedOver = []) =>
+  port.postMessage(message, handedOver);
+const runtime = hostedRuntime(post, { control, preload });
+watchExits({
+  threw: (error) => post({ type: "dying", thrown: describeThrown(error) }),
+  exits: (exitCode) => post({ type: "dying", exitCode }),
 });
 const server = new NodeServer(runtime);
 port.onmessage = ({ data }) => server.receive(data);
 
-const die = (error: unknown) => {
-  runtime.post({ type: "dying", thrown: describeThrown(error) });
-  process.exit(1);
-};
-process.on("uncaughtException", die);
-process.on("unhandledRejection", die);
+async function receiveData(): Promise<ThreadData> {
+  if (typeof self === "undefined") return (await import("node:worker_threads")).workerData;
+  return await new Promise((resolve) => {
+    const take = (event: Event) => resolve((event as MessageEvent<ThreadData>).data);
+    self.addEventListener("message", take, { once: true });
+  });
+}

@@ -1,8 +1,7 @@
 /** Workers that are threads: what the host does to start and reach one. */
 
-import process from "node:process";
-import { Worker } from "node:worker_threads";
 import { CONTROL, type NodeMessage } from "../../core/protocol.ts";
+import type { ThrownRecord } from "../../core/thrown.ts";
 import { isBundled } from "./bundle.ts";
 import { LastLines, type LinkEvents, type WorkerLink } from "./link.ts";
 
@@ -15,53 +14,85 @@ export interface ThreadData {
   };
 }
 
+/** What a started thread tells of its end. */
+interface ThreadEvents {
+  failed(error: unknown): void;
+  exited(exitCode: number): void;
+}
+
+/** Starts a thread; gives what ends it. */
+export type StartThread = (
+  data: ThreadData,
+  port: MessagePort,
+  events: ThreadEvents,
+) => () => Promise<unknown>;
+
+/**
+ * Threads as web workers. They start fastest; but in Deno one that computes without a pause does not end when it is told
+ * to, and keeps the process from ending.
+ */
+export const startWebWorker: StartThread = (data, port, { failed, exited }) => {
+  const worker = new Worker(entry(), { type: "module" });
+  worker.onerror = (event) => {
+    event.preventDefault();
+    failed(event.error ?? new Error(event.message));
+    // Deno ends the worker then, and says nothing else.
+    if (isSilent) exited(1);
+  };
+  worker.addEventListener("close", (event) => exited((event as unknown as { code: number }).code));
+  worker.postMessage(data, [port]);
+  return async () => worker.terminate();
+};
+
+const isSilent = "Deno" in globalThis;
+
+/** Threads as Node.js knows them: slower to start, but when they are ended the process can end, whatever they do. */
+export async function startNodeWorkers(): Promise<StartThread> {
+  const { Worker } = await import("node:worker_threads");
+  return (data, port, { failed, exited }) => {
+    const worker = new Worker(entry(), { workerData: data, transferList: [port as never] });
+    worker.on("error", failed);
+    worker.on("exit", exited);
+    return () => worker.terminate();
+  };
+}
+
 /** Starts a thread, which imports the modules of `preload` first. */
-export function openThread(events: LinkEvents, preload: readonly string[]): WorkerLink {
-  // A channel of its own: that of the worker is slow with large messages in Deno.
+export function openThread(
+  events: LinkEvents,
+  start: StartThread,
+  preload: readonly string[],
+): WorkerLink {
+  // A channel of its own: it is alike for both kinds of threads, and those of Node.js have a slow one in Deno.
   const { port1, port2 } = new MessageChannel();
   const control = new Int32Array(new SharedArrayBuffer(CONTROL.SIZE * 4));
-  const workerData: ThreadData = { functionfuse: { port: port2, control, preload } };
-  const worker = new Worker(entry(), {
-    workerData,
-    transferList: [port2 as never],
-    stderr: true,
-    name: "functionfuse",
-  });
   const lastLines = new LastLines();
-  worker.stderr.on("data", (data) => {
-    lastLines.add(String(data));
-    process.stderr.write(data);
-  });
   let isOver = false;
   let error: unknown;
-  const end = (exitCode?: number) => {
-    port1.close();
-    if (isOver) return;
-    isOver = true;
-    events.ended({ exitCode, error });
+  const exited = (exitCode: number) => {
+    // What it said last may still be on its way.
+    setTimeout(() => {
+      port1.close();
+      if (isOver) return;
+      isOver = true;
+      events.ended({ exitCode, error });
+    }, 0);
   };
-  const ended = new Promise<void>((done) => {
-    worker.on("error", (thrown) => error ??= thrown);
-    worker.on("exit", (code) => {
-      // What it said last may still be on its way.
-      setTimeout(() => {
-        end(code);
-        done();
-      }, 0);
-    });
-  });
+  const failed = (thrown: unknown) => error ??= thrown;
   port1.onmessage = ({ data }: MessageEvent<NodeMessage>) => {
-    if (data.type === "dying") error = data.thrown;
-    else events.message(data);
+    if (data.type !== "dying") return void (isOver || events.message(data));
+    if (data.thrown) error = data.thrown satisfies ThrownRecord;
+    if (data.exitCode !== undefined) exited(data.exitCode);
   };
+  const data: ThreadData = { functionfuse: { port: port2, control, preload } };
+  const terminate = start(data, port2, { failed, exited });
   return {
     control,
     post: (message, handedOver = []) => port1.postMessage(message, handedOver),
     async kill() {
       isOver = true;
       port1.close();
-      await worker.terminate();
-      await ended;
+      await terminate();
     },
     lastLines: () => lastLines.lines,
     noteLine: (line) => lastLines.add(line),
@@ -73,6 +104,6 @@ function entry(): URL {
   if (isBundled) return new URL(import.meta.url);
   const url = new URL("./thread.ts", import.meta.url);
   if (url.protocol === "file:") return url;
-  // Threads start from files; this one goes on from there.
+  // Threads of Node.js start from files; this one goes on from there.
   return new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(url)};`)}`);
 }
