@@ -48,6 +48,7 @@ export class LocalWorkflow<const T extends Targets> extends Backend<T> {
       slots: 1,
       execute: (i, values) => inPlace.execute(i, values),
       abandon: (i, reason) => inPlace.abandon(i, reason),
+      cancel: (reason) => inPlace.cancel(reason),
     };
   }
 }

@@ -56,8 +56,9 @@ export interface CallInputs {
   /** The numbers of the nodes that are read, those of this call from `from` on. */
   readonly inputs: Int32Array;
   readonly from: number;
-  /** A node's value, if it is to be written itself instead of the node's number. */
-  inline(node: number): { readonly value: unknown } | undefined;
+  /** Whether a node's value is to be written itself, instead of the node's number. */
+  isInline(node: number): boolean;
+  readonly values: readonly unknown[];
 }
 
 /** Writes a call to the end of `out`. */
@@ -65,7 +66,7 @@ export function encodeCall(
   out: unknown[],
   head: CallHead,
   args: readonly unknown[],
-  { inputs, from, inline }: CallInputs,
+  { inputs, from, isInline, values }: CallInputs,
 ): void {
   let at = from;
   const encodeRead = (reference: Reference): number | ItemArgument => {
@@ -77,9 +78,9 @@ export function encodeCall(
     const arg = args[i];
     if (isReference(arg)) {
       const read = encodeRead(arg);
-      const inlined = typeof read === "number" ? inline(read) : undefined;
-      if (inlined) out.push(LITERAL, inlined.value);
-      else out.push(typeof read === "number" ? VALUE : ITEM, read);
+      if (typeof read !== "number") out.push(ITEM, read);
+      else if (isInline(read)) out.push(LITERAL, values[read]);
+      else out.push(VALUE, read);
     } else if (isTemplate(arg)) out.push(TEMPLATE, encodeTemplate(arg.container, encodeRead));
     else out.push(LITERAL, arg);
   }

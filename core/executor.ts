@@ -21,6 +21,8 @@ export interface Executor {
   execute(node: number, values: unknown[]): unknown;
   /** The node's promise is not waited for any more. */
   abandon(node: number, reason: unknown): void;
+  /** No promise is waited for any more: the run has been cancelled. */
+  cancel(reason: unknown): void;
   /** A pass begins. An executor that has this tells the pass when a node really starts. */
   begin?(pass: Pass): void;
   /** Nobody reads the node's value any more. */

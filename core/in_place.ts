@@ -59,6 +59,11 @@ export class InPlace {
     Promise.try(() => waiting.environment?.leave()).catch(() => {});
   }
 
+  /** Ends the waiting for all nodes. */
+  cancel(reason: unknown): void {
+    for (const i of [...this.#waiting.keys()]) this.abandon(i, reason);
+  }
+
   #wait(i: number, waiting: Waiting, outcome: Promise<unknown>): void {
     this.#waiting.set(i, waiting);
     const forget = () => {

@@ -211,17 +211,23 @@ export class Run implements Pass {
   /** Waits for a node in hand. */
   #track(i: number, done: PromiseLike<unknown>): void {
     this.#inHand++;
-    const next = () => {
-      this.#inHand--;
-      // Without a new look at the time: what was waited for may have been no more than a microtask.
-      if (!this.#isSettled) this.#pump();
-    };
-    // Whatever goes wrong in our own code ends the run: it must not be left waiting.
-    done.then(next, (error) => {
+    done.then(this.#land, (error) => {
       this.#fail(i, error);
-      next();
-    }).then(undefined, (error) => this.#settle({ error }));
+      this.#land();
+    });
   }
+
+  #land = (): void => {
+    this.#inHand--;
+    if (this.#isSettled) return;
+    try {
+      // Without a new look at the time: what was waited for may have been no more than a microtask.
+      this.#pump();
+    } catch (error) {
+      // Whatever goes wrong in our own code ends the run: it must not be left waiting.
+      this.#settle({ error });
+    }
+  };
 
   async #read(i: number): Promise<unknown> {
     const { storage, workflowName, watchers } = this.#setup;
@@ -336,7 +342,8 @@ export class Run implements Pass {
     if (this.#isSettled) return;
     this.#isSettled = true;
     const { failures, onFailure } = this.#setup;
-    this.#tries.cancel(early?.error);
+    this.#tries.cancel();
+    if (early) this.#setup.executor.cancel(early.error);
     if (early) this.#result.reject(early.error);
     else if (this.#hasFailed) this.#result.reject(this.#error);
     else if (this.#isPutOff) {

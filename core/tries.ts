@@ -21,8 +21,8 @@ export class Tries {
   readonly #setup: TriesSetup;
   /** Of each node with a time limit that waits for its start, what to do then. */
   readonly #starts = new Map<number, () => void>();
-  /** Of each node that is waited for, what ends the waiting. */
-  readonly #cancels = new Map<number, (reason: unknown) => void>();
+  /** Of each node with a time limit that is waited for, what stops its timer. */
+  readonly #timers = new Map<number, () => void>();
   /** Of each node that waits for its retry, what ends that. */
   readonly #delays = new Map<number, (end: "give up" | "later") => void>();
   #stopped: "give up" | "later" | undefined;
@@ -43,8 +43,10 @@ export class Tries {
       return this.#retry(i, values, policy, error);
     }
     if (isPromiseLike(outcome)) {
-      return this.#await(i, outcome, policy, started)
-        .catch((error) => this.#retry(i, values, policy, error));
+      // As a promise: what a thenable calls, and how often, is its own affair.
+      const promise = Promise.resolve(outcome);
+      const waited = policy ? this.#await(i, promise, policy, started) : promise;
+      return waited.catch((error) => this.#retry(i, values, policy, error));
     }
     if (policy && performance.now() - started > policy.timeoutMs) {
       return this.#retry(i, values, policy, tooLong(policy));
@@ -58,47 +60,40 @@ export class Tries {
   }
 
   /** Waits for an asynchronous try, up to its time limit. */
-  #await(
-    i: number,
-    outcome: PromiseLike<unknown>,
-    policy: Policy | undefined,
-    called: number,
-  ): Promise<unknown> {
+  #await(i: number, outcome: Promise<unknown>, policy: Policy, called: number): Promise<unknown> {
     const { executor } = this.#setup;
     return new Promise((resolve, reject) => {
       let started = called;
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const startTimer = () => {
-        const delayMs = timerDelay(Math.max(0, started + policy!.timeoutMs - performance.now()));
-        if (delayMs !== undefined) timer = setTimeout(giveUp, delayMs);
-      };
       const giveUp = () => {
-        this.#cancels.delete(i);
-        const error = tooLong(policy!);
+        this.#timers.delete(i);
+        const error = tooLong(policy);
         executor.abandon(i, error.error);
         reject(error);
       };
-      const cancel = (reason: unknown) => {
-        clearTimeout(timer);
-        executor.abandon(i, reason);
+      const startTimer = () => {
+        const delayMs = timerDelay(Math.max(0, started + policy.timeoutMs - performance.now()));
+        if (delayMs !== undefined) timer = setTimeout(giveUp, delayMs);
       };
-      this.#cancels.set(i, cancel);
-      if (policy && !executor.begin) startTimer();
-      else if (policy) {
+      const stop = () => {
+        clearTimeout(timer);
+        this.#starts.delete(i);
+      };
+      this.#timers.set(i, stop);
+      if (!executor.begin) startTimer();
+      else {
         this.#starts.set(i, () => {
           started = performance.now();
           startTimer();
         });
       }
       const isOver = () => {
-        clearTimeout(timer);
-        if (policy) this.#starts.delete(i);
-        return this.#cancels.get(i) === cancel && this.#cancels.delete(i);
+        stop();
+        return this.#timers.get(i) === stop && this.#timers.delete(i);
       };
-      // As a promise: what a thenable calls, and how often, is its own affair.
-      Promise.resolve(outcome).then((value) => {
+      outcome.then((value) => {
         // It may have kept the timer from firing by computing.
-        const isLate = policy && !executor.begin && performance.now() - started > policy.timeoutMs;
+        const isLate = !executor.begin && performance.now() - started > policy.timeoutMs;
         if (isOver()) isLate ? reject(tooLong(policy)) : resolve(value);
       }, (error) => {
         if (isOver()) reject(error);
@@ -138,9 +133,9 @@ export class Tries {
   }
 
   /** Ends all waiting: what is waited for will never be told. */
-  cancel(reason: unknown): void {
-    for (const cancel of this.#cancels.values()) cancel(reason);
-    this.#cancels.clear();
+  cancel(): void {
+    for (const stop of this.#timers.values()) stop();
+    this.#timers.clear();
     this.stop("give up");
   }
 }

@@ -14,14 +14,13 @@ const WEIGHT = 0.3;
 /** The costs of the functions of one run, by their numbers. */
 export class Costs {
   readonly #ms: number[] = [];
-  readonly #sentMs = new Map<PoolWorker, number>();
 
   /** Whether a worker may be sent one more small node. */
   hasRoom(worker: PoolWorker): boolean {
     const canTakeBack = worker.link.control !== undefined;
     const most = canTakeBack ? MOST_SENT : MOST_SENT_FOR_GOOD;
     const roomMs = canTakeBack ? ROOM_MS : ROOM_FOR_GOOD_MS;
-    return worker.sent.length < most && (this.#sentMs.get(worker) ?? 0) < roomMs;
+    return worker.sent.length < most && worker.sentMs < roomMs;
   }
 
   /** Whether a function is known to be so quick that nothing is gained by running its nodes side by side. */
@@ -32,7 +31,7 @@ export class Costs {
 
   /** A call was sent; one whose cost is not known fills the worker. */
   sent(worker: PoolWorker, id: number): void {
-    this.#sentMs.set(worker, (this.#sentMs.get(worker) ?? 0) + (this.#ms[id] ?? ROOM_MS));
+    worker.sentMs += this.#ms[id] ?? ROOM_MS;
   }
 
   /** A call took so long. */
@@ -44,7 +43,6 @@ export class Costs {
   /** A worker has reported `count` calls, or they were taken back. */
   reported(worker: PoolWorker, count: number): void {
     const left = worker.sent.length;
-    const ms = this.#sentMs.get(worker) ?? 0;
-    this.#sentMs.set(worker, left === 0 ? 0 : ms * left / (left + count));
+    worker.sentMs = left === 0 ? 0 : worker.sentMs * left / (left + count);
   }
 }

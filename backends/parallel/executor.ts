@@ -65,7 +65,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   readonly #costs = new Costs();
   readonly #hands = new Map<number, Hand>();
   /** What has come of nodes that the run has not asked for yet. */
-  readonly #ahead = new Map<number, { outcome: Outcome; durationMs: number }>();
+  readonly #ahead = new Map<number, { readonly outcome: Outcome; readonly durationMs: number }>();
   /** Workers that are coming to an end. */
   readonly #endings = new Set<Promise<void>>();
   #pass!: Pass;
@@ -214,20 +214,24 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     { worker: preferred, isBound }: { worker?: PoolWorker; isBound: boolean },
     needs: Needs,
   ): PoolWorker | undefined {
-    const fits = this.#resources.fit(needs).cpus;
-    const canTake = (worker: PoolWorker) => {
-      if (!worker.isReady || !worker.isAlive || worker.isCutting) return false;
-      // A node that is bound to a worker has no choice: if that can't be stopped, its time limit is only looked at.
-      if (needs.isLimited && !worker.canStop && !isBound) return false;
-      if (worker.isIdle) return fits;
-      return needs.isPlain && worker.needs === needs && this.#costs.hasRoom(worker);
-    };
-    if (preferred && canTake(preferred)) return preferred;
+    if (preferred && this.#canTake(preferred, needs, isBound)) return preferred;
     if (isBound) return undefined;
-    const idle = this.#pool.leastUsed((worker) => worker.isIdle && canTake(worker));
-    if (idle) return idle;
-    if (fits) this.#pool.grow(needs.isLimited, this.#queue.size);
-    return needs.isPlain ? this.#pool.leastUsed(canTake) : undefined;
+    let best: PoolWorker | undefined;
+    for (const worker of this.#pool.workers) {
+      if (this.#canTake(worker, needs, false) && (!best || worker.load < best.load)) best = worker;
+    }
+    if (best?.isIdle) return best;
+    // Before the workers are given more than they are at: another one, if there may be.
+    if (this.#resources.fit(needs).cpus) this.#pool.grow(needs.isLimited, this.#queue.size);
+    return best;
+  }
+
+  #canTake(worker: PoolWorker, needs: Needs, isBound: boolean): boolean {
+    if (!worker.isReady || !worker.isAlive || worker.isCutting) return false;
+    // A node that is bound to a worker has no choice: if that can't be stopped, its time limit is only looked at.
+    if (needs.isLimited && !worker.canStop && !isBound) return false;
+    if (worker.isIdle) return this.#resources.fit(needs).cpus;
+    return needs.isPlain && worker.needs === needs && this.#costs.hasRoom(worker);
   }
 
   #assign(i: number, worker: PoolWorker, needs: Needs): void {
@@ -354,6 +358,10 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     }
     if (failure) this.#fail(worker, failure);
     this.#costs.reported(worker, done.length);
+    if (!report.isCut && !this.#isStopped && worker.frontier.length > 0) {
+      this.#sender.extend(worker, this.#pass);
+      worker.flush();
+    }
     if (report.isCut) this.#requeue(worker, worker.sent.splice(0));
     this.#tellStart(worker);
     this.#afterWork(worker);
@@ -383,6 +391,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
 
   /** Nodes that a worker was sent and has not begun wait again. */
   #requeue(worker: PoolWorker, nodes: readonly number[]): void {
+    worker.frontier.length = 0;
     for (const i of nodes) {
       this.#places.sent(i, undefined);
       this.#enqueue(i);
@@ -518,6 +527,15 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     if (this.#host.abandon(i, reason)) return this.#leaveHost();
     const worker = this.#places.sentTo(i);
     if (worker?.head === i) this.#interrupt(i, worker, reason);
+  }
+
+  cancel(reason: unknown): void {
+    this.stop();
+    for (const i of [...this.#hands.keys()]) this.abandon(i, reason);
+    // Those that ran ahead of what the run has asked for.
+    for (const worker of this.#pool.workers) {
+      if (worker.isAlive && worker.head !== undefined) this.#interrupt(worker.head, worker, reason);
+    }
   }
 
   /** Stops the running node of a worker: by asking it to, if it listens; else with the worker. */

@@ -21,6 +21,8 @@ interface Item {
 }
 
 const MOST_SHOWN = 5;
+const ON_HOST = -1;
+const UNKNOWN = -2;
 
 /** Numbers functions and plugins of one graph. */
 export class Loading {
@@ -32,11 +34,15 @@ export class Loading {
   /** The nodes that run on the host whatever could be carried, and whether their readers were warned of. */
   readonly #onHost = new Set<number>();
   readonly #warned = new Set<string>();
+  /** Of each node, the number of its function, as far as it was asked for. */
+  readonly #ids: Int32Array;
+  #hasChanged = false;
   /** What each worker is told to load. */
   readonly messages: LoadItem[] = [];
 
   private constructor(graph: Graph, initializations: Initializations, warn: (m: string) => void) {
     this.#graph = graph;
+    this.#ids = new Int32Array(graph.nodes.length).fill(UNKNOWN);
     this.#initializations = initializations;
     this.#warn = warn;
   }
@@ -112,13 +118,16 @@ export class Loading {
     for (const { id, kind, text } of problems) {
       this.#items[id].problem = text;
       this.#items[id].isChanged = kind === "changed";
+      if (kind === "changed") this.#hasChanged = true;
     }
+    if (problems.length > 0) this.#ids.fill(UNKNOWN);
     this.#warnOfProblems();
   }
 
   /** Nothing can be looked up, as there are no workers. */
   giveUp(): void {
     for (const item of this.#items) item.problem ??= "there are no workers";
+    this.#ids.fill(UNKNOWN);
   }
 
   #warnOfProblems(): void {
@@ -137,10 +146,17 @@ export class Loading {
 
   /** The number of a node's function, or `undefined` if it runs on the host. */
   idOf(i: number): number | undefined {
+    const known = this.#ids[i];
+    if (known !== UNKNOWN) return known === ON_HOST ? undefined : known;
+    const id = this.#findId(i);
+    this.#ids[i] = id ?? ON_HOST;
+    return id;
+  }
+
+  #findId(i: number): number | undefined {
     if (this.#onHost.size > 0 && this.#onHost.has(this.#rootOf(i))) return undefined;
     const { id, problem, isChanged } = this.#itemOf(i);
     if (problem !== undefined && !isChanged) return undefined;
-    if (this.#initializations.size === 0) return id;
     const isCarried = this.#pluginItems(i).every(({ problem, isChanged }) =>
       problem === undefined || isChanged
     );
@@ -149,6 +165,7 @@ export class Loading {
 
   /** What has changed since the host imported it, if something a node needs has. */
   changedFor(i: number): string | undefined {
+    if (!this.#hasChanged) return undefined;
     return [this.#itemOf(i), ...this.#pluginItems(i)].find(({ isChanged }) => isChanged)?.problem;
   }
 
@@ -197,6 +214,7 @@ export class Loading {
   /** From now on a node, or the instance that it is a call of, runs on the host. */
   keepOnHost(i: number, why: string): void {
     this.#onHost.add(this.#rootOf(i));
+    this.#ids.fill(UNKNOWN);
     const { definition, name } = this.#graph.nodes[i];
     if (this.#warned.has(definition.name)) return;
     this.#warned.add(definition.name);

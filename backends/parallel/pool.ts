@@ -48,25 +48,9 @@ export class Pool {
     }
   }
 
-  /** The worker with the least to do that `canTake` says yes to. */
-  leastUsed(canTake: (worker: PoolWorker) => boolean): PoolWorker | undefined {
-    let best: PoolWorker | undefined;
-    for (const worker of this.workers) {
-      if (!worker.isAlive || !canTake(worker)) continue;
-      const [a, b] = best ? [load(worker), load(best)] : [0, 1];
-      if (a < b) best = worker;
-    }
-    return best;
-  }
-
   /** Ends all workers. */
   async close(): Promise<void> {
     this.isClosed = true;
     await Promise.all(this.workers.filter(({ isAlive }) => isAlive).map((worker) => worker.kill()));
   }
-}
-
-/** Instances make a worker wanted by nodes that can go nowhere else. */
-function load(worker: PoolWorker): number {
-  return worker.sent.length + worker.incoming + worker.instances / 8;
 }

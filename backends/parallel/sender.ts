@@ -39,14 +39,44 @@ export class Sender {
   send(i: number, worker: PoolWorker, pass: Pass): void {
     this.#write(i, worker, pass);
     if (!worker.needs!.isPlain || this.#setup.readsBack) return;
-    const open = [i];
-    for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      for (const follower of this.#followersOf(node, worker, pass)) {
-        if (!this.#parts.costs.hasRoom(worker)) return;
-        this.#write(follower, worker, pass);
-        open.push(follower);
-      }
+    worker.frontier.push(i);
+    this.extend(worker, pass);
+  }
+
+  /** Goes on with what follows the nodes that a worker was sent, as far as there is room. */
+  extend(worker: PoolWorker, pass: Pass): void {
+    const { frontier } = worker;
+    while (frontier.length > 0) {
+      const node = frontier[frontier.length - 1];
+      // Reported: what follows is for the run to say.
+      if (this.#parts.places.sentTo(node) === worker && !this.#follow(node, worker, pass)) return;
+      frontier.splice(frontier.indexOf(node), 1);
     }
+  }
+
+  /** Sends what follows a node; gives whether there was room for all of it. */
+  #follow(i: number, worker: PoolWorker, pass: Pass): boolean {
+    const { dependents, dependentOffsets } = this.#setup.graph;
+    const { loading, costs } = this.#parts;
+    const from = dependentOffsets[i];
+    const to = dependentOffsets[i + 1];
+    // Of several, only those that are not worth being run side by side.
+    const MOST = 8;
+    if (to - from > MOST) return true;
+    const isOnly = (node: number) => {
+      for (let at = from; at < to; at++) if (dependents[at] !== node) return false;
+      return true;
+    };
+    for (let at = from; at < to; at++) {
+      const node = dependents[at];
+      if (!this.#canFollow(node, worker, pass)) continue;
+      if (!costs.isTiny(loading.idOf(node)!) && !isOnly(node)) continue;
+      if (!costs.hasRoom(worker)) return false;
+      this.#write(node, worker, pass);
+      worker.frontier.push(node);
+      if (worker.isFull) worker.flush();
+    }
+    return true;
   }
 
   #write(i: number, worker: PoolWorker, pass: Pass): void {
@@ -63,36 +93,17 @@ export class Sender {
     places.sent(i, worker);
     costs.sent(worker, head.id);
     if (nodes[i].definition.kind === "constructor") worker.instances++;
-    // A small value travels as an argument: nothing has to be held or let go of.
-    const inline = (input: number) =>
-      !places.willBeAt(input, worker) && values[input] !== HELD && isSmall(values[input])
-        ? { value: values[input] }
-        : undefined;
-    encodeCall(calls, head, nodes[i].args, { inputs, from: inputOffsets[i], inline });
+    encodeCall(calls, head, nodes[i].args, {
+      inputs,
+      from: inputOffsets[i],
+      // A small value travels as an argument: nothing has to be held or let go of.
+      isInline: (input) =>
+        !places.willBeAt(input, worker) && values[input] !== HELD && isSmall(values[input]),
+      values,
+    });
   }
 
-  /** Nodes that have to wait for this one, and for nothing that will not be in the same worker. */
-  #followersOf(i: number, worker: PoolWorker, pass: Pass): number[] {
-    const { dependents, dependentOffsets } = this.#setup.graph;
-    const { loading, costs } = this.#parts;
-    const from = dependentOffsets[i];
-    const to = dependentOffsets[i + 1];
-    if (from === to) return [];
-    const isOnly = (node: number) => {
-      for (let at = from; at < to; at++) if (dependents[at] !== node) return false;
-      return true;
-    };
-    // Of several, only those that are not worth being run side by side.
-    const MOST = 8;
-    const found = new Set<number>();
-    for (let at = from; at < to && found.size < MOST; at++) {
-      const node = dependents[at];
-      if (found.has(node) || !this.#canFollow(node, worker, pass)) continue;
-      if (costs.isTiny(loading.idOf(node)!) || isOnly(node)) found.add(node);
-    }
-    return [...found];
-  }
-
+  /** Whether a node waits for nothing that is not in the worker, or will be when its turn comes. */
   #canFollow(i: number, worker: PoolWorker, pass: Pass): boolean {
     const { nodes, inputs, inputOffsets, instances, previous } = this.#setup.graph;
     const { loading, resources, places, isDone } = this.#parts;

@@ -23,6 +23,10 @@ export class PoolWorker {
   isAlive = true;
   /** The nodes that it was sent and has not reported, in order. */
   readonly sent: number[] = [];
+  /** About how long these take, in milliseconds. */
+  sentMs = 0;
+  /** Nodes that were sent, and what follows them was not, as there was no room. */
+  readonly frontier: number[] = [];
   /** How many nodes wait for values on their way here. */
   incoming = 0;
   /** What its nodes took of the resources, while it has any. */
@@ -91,6 +95,11 @@ export class PoolWorker {
     return this.sent.length === 0 && this.incoming === 0 && !this.isCutting;
   }
 
+  /** How much it has to do; instances make it wanted by nodes that can go nowhere else. */
+  get load(): number {
+    return this.sent.length + this.incoming + this.instances / 8;
+  }
+
   /** The node that it is at. */
   get head(): number | undefined {
     return this.sent.length > this.#unsent ? this.sent[0] : undefined;
@@ -118,6 +127,12 @@ export class PoolWorker {
   /** Lets go of a value with the next message. */
   release(node: number): void {
     this.#release.push(node);
+  }
+
+  /** Whether the next message is so long that it had better be sent. */
+  get isFull(): boolean {
+    const LONGEST_MESSAGE = 500;
+    return this.#unsent >= LONGEST_MESSAGE;
   }
 
   /** Sends what was put together; values to let go of wait for company. */
