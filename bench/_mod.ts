@@ -1,1 +1,4 @@
-import { workflow } from "functionfuse"; export const inc = workflow(function inc(n: number) { return n + 1; });
+import { workflow } from "functionfuse";
+export const inc = workflow(function inc(n: number) {
+  return n + 1;
+});

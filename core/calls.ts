@@ -6,12 +6,12 @@
  */
 
 import {
+  type Container,
   copyContainer,
   isReference,
   isTemplate,
   nodeOf,
   pickPath,
-  type Container,
   type Reference,
 } from "./arguments.ts";
 import { findUnmovable } from "./movable.ts";

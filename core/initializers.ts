@@ -24,9 +24,10 @@ export function initializeOnHost(graph: Graph): Initializations {
   for (const { plugin, nodes } of graph.plugins) {
     const { hooks } = plugin;
     if (!hooks.localInitialize && !hooks.remoteInitialize) continue;
+    let position = 0;
     for (let i = 0; i < graph.nodes.length; i++) {
       if (nodes && !nodes.has(i)) continue;
-      const data = hooks.localInitialize?.(nodeInfo(graph, i));
+      const data = hooks.localInitialize?.(nodeInfo(graph, i), position++);
       if (isPromiseLike(data)) {
         // Nobody waits for it, so what it rejects with is not to end the process.
         data.then(undefined, () => {});

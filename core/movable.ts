@@ -59,7 +59,9 @@ export function findUnmovable(value: unknown): string | undefined {
   for (let object = open.pop(); object; object = open.pop()) {
     let found: string | undefined;
     forEachPart(object, (part, key) => {
-      if (typeof part !== "object" && typeof part !== "function" && typeof part !== "symbol") return;
+      if (typeof part !== "object" && typeof part !== "function" && typeof part !== "symbol") {
+        return;
+      }
       const problem = unmovableLeaf(part);
       if (problem !== undefined) found ??= `${pathOf(seen, object, key)} (${problem})`;
       else if (part !== null && typeof part === "object" && !seen.has(part)) {
@@ -79,14 +81,18 @@ function unmovableLeaf(value: unknown): string | undefined {
   const prototype = Object.getPrototypeOf(value);
   if (!PLAIN_CLASSES.has(prototype)) {
     const name = prototype.constructor?.name;
-    return typeof name === "string" && name !== "" ? `an instance of ${name}` : "an object of a class";
+    return typeof name === "string" && name !== ""
+      ? `an instance of ${name}`
+      : "an object of a class";
   }
   if (value instanceof Error) {
     const extra = Object.getOwnPropertyNames(value).find((key) => !KEPT_OF_ERRORS.has(key));
     if (extra !== undefined) return `an error with the field "${extra}"`;
   } else if (!Array.isArray(value) && !ArrayBuffer.isView(value)) {
     for (const key of Object.keys(value)) {
-      if (Object.getOwnPropertyDescriptor(value, key)!.get) return `an object with the getter "${key}"`;
+      if (Object.getOwnPropertyDescriptor(value, key)!.get) {
+        return `an object with the getter "${key}"`;
+      }
     }
   }
   return undefined;

@@ -175,7 +175,9 @@ export class NodeServer implements HostedProcess {
       if (message.cuts !== this.#cuts) continue;
       const calls = new CallReader(message.calls);
       const done = this.#runCalls(scope, calls, message.preparations);
-      if (isPromiseLike(done)) return done.then(() => this.#send()).then(() => this.#runInbox(scope));
+      if (isPromiseLike(done)) {
+        return done.then(() => this.#send()).then(() => this.#runInbox(scope));
+      }
       // So that the host can send more while the next ones run.
       this.#send();
     }

@@ -57,7 +57,9 @@ function readFrames(stack: string): Place[] {
 /** Bun shows paths where Deno shows URLs. */
 function asUrl(shown: string): string {
   if (shown.startsWith("/")) return `file://${encodeURI(shown)}`;
-  return /^[A-Za-z]:[\\/]/.test(shown) ? `file:///${encodeURI(shown.replaceAll("\\", "/"))}` : shown;
+  return /^[A-Za-z]:[\\/]/.test(shown)
+    ? `file:///${encodeURI(shown.replaceAll("\\", "/"))}`
+    : shown;
 }
 
 function isModule(url: string): boolean {

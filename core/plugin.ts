@@ -64,8 +64,11 @@ export interface RunEnd {
  * Several plugins of a node are initialised in the order in which they were set and undone in the opposite order.
  */
 export interface PluginHooks<D = unknown> {
-  /** Prepares data for the node; what it returns must be cloneable. */
-  localInitialize?(node: NodeInfo): D;
+  /**
+   * Prepares data for the node; what it returns must be cloneable. `position` counts, from 0 and in graph order, the nodes
+   * that the plugin was set for.
+   */
+  localInitialize?(node: NodeInfo, position: number): D;
   /** Prepares the environment; may return a function that undoes it after the node. Either may be asynchronous. */
   remoteInitialize?(data: D, node: NodeInfo): void | Undo | Promise<void | Undo>;
   /** A run starts. */

@@ -376,7 +376,9 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     this.#places.stuck.set(i, problem);
     if (this.#pass.isTarget(i)) return this.#bringHome(i);
     this.#setup.warn(
-      `"${this.#graph.nodes[i].name}" will run again next time, as its value can't be stored: ${problem}.`,
+      `"${
+        this.#graph.nodes[i].name
+      }" will run again next time, as its value can't be stored: ${problem}.`,
     );
     return { value: HELD };
   }
@@ -449,7 +451,9 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     const error = worker.errorOf(end);
     if (!worker.isReady) this.#noteFailedStart(error);
     else if (running < 0) {
-      this.#setup.warn(`${error.message} No node was running in it; what it held is computed again.`);
+      this.#setup.warn(
+        `${error.message} No node was running in it; what it held is computed again.`,
+      );
     }
     const culprit = sent[running];
     if (culprit !== undefined) {

@@ -34,7 +34,9 @@ function deserialize(bytes: Buffer): unknown {
 export function encodeFrame(message: unknown): Buffer {
   const payload = serialize(message);
   if (payload.length > LONGEST) {
-    throw new RangeError(`Cannot send a value of ${payload.length} bytes to another process: 4 GiB is the most.`);
+    throw new RangeError(
+      `Cannot send a value of ${payload.length} bytes to another process: 4 GiB is the most.`,
+    );
   }
   const header = Buffer.alloc(HEADER_BYTES);
   MARK.copy(header);

@@ -55,8 +55,9 @@ export class HostLane {
     } catch (error) {
       return tell({ error });
     }
-    if (isPromiseLike(outcome)) outcome.then((value) => tell({ value }), (error) => tell({ error }));
-    else tell({ value: outcome });
+    if (isPromiseLike(outcome)) {
+      outcome.then((value) => tell({ value }), (error) => tell({ error }));
+    } else tell({ value: outcome });
   }
 
   /** The node is not waited for any more, if it is the one that runs; gives whether it was. */

@@ -65,7 +65,11 @@ export class Loading {
       const { definition } = nodes[i];
       const replacement = settings.size > 0 ? settings.get(i)?.replacement : undefined;
       if (replacement) {
-        await this.#add(replacement, `the function that replaces "${nodes[i].name}"`, replacement.origin);
+        await this.#add(
+          replacement,
+          `the function that replaces "${nodes[i].name}"`,
+          replacement.origin,
+        );
       } else if (definition !== latest) {
         latest = definition;
         await this.#add(definition, definition.name, definition.origin, definition.method);
@@ -139,7 +143,9 @@ export class Loading {
     const shown = stay.slice(0, MOST_SHOWN).map(({ title, problem }) => `  - ${title}: ${problem}`);
     if (stay.length > MOST_SHOWN) shown.push(`  - and ${stay.length - MOST_SHOWN} more`);
     this.#warn(
-      `These run on the host, one node at a time, as no worker can make them:\n${shown.join("\n")}\n` +
+      `These run on the host, one node at a time, as no worker can make them:\n${
+        shown.join("\n")
+      }\n` +
         `To run them in parallel, make them at the top level of a module that can be imported, before the first run().`,
     );
   }

@@ -25,7 +25,10 @@ const CAN_STOP_THREADS = !("Deno" in globalThis);
  *
  * @throws {GraphError} If a node needs more than there is.
  */
-export async function openExecutor(setup: ExecutorSetup, options: WorkerOptions): Promise<Executor> {
+export async function openExecutor(
+  setup: ExecutorSetup,
+  options: WorkerOptions,
+): Promise<Executor> {
   const { workers, isolation, preload } = options;
   const { graph, initializations, isCancellable, warn } = setup;
   const resources = new Resources(graph, { ...options.resources, numCpus: workers });

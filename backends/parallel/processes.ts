@@ -96,4 +96,3 @@ function configFlags(): string[] {
   }
   return [];
 }
-

@@ -114,7 +114,9 @@ export class Sender {
     }
     if (instances[i] >= 0 && !places.willBeAt(instances[i], worker)) return false;
     const before = previous[i];
-    if (before >= 0 && pass.actions[before] === RUN && places.sentTo(before) !== worker) return false;
+    if (before >= 0 && pass.actions[before] === RUN && places.sentTo(before) !== worker) {
+      return false;
+    }
     return loading.idOf(i) !== undefined && loading.changedFor(i) === undefined &&
       !loading.keepsArguments(i);
   }

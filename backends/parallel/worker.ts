@@ -219,14 +219,16 @@ export class PoolWorker {
   errorOf({ exitCode, signal, error }: WorkerEnd): WorkerError {
     const cause = isRecord(error) ? rebuildThrown(error) : error;
     const how = cause !== undefined
-      ? `threw outside its nodes: ${cause instanceof Error ? `${cause.name}: ${cause.message}` : cause}`
+      ? `threw outside its nodes: ${
+        cause instanceof Error ? `${cause.name}: ${cause.message}` : cause
+      }`
       : signal !== undefined
       ? `was ended by ${signal}`
       : `ended with exit code ${exitCode}`;
     const lastLines = this.link.lastLines();
-    const said = lastLines.length === 0 ? "" : ` Its last lines:\n${
-      lastLines.map((line) => `    ${line}`).join("\n")
-    }`;
+    const said = lastLines.length === 0
+      ? ""
+      : ` Its last lines:\n${lastLines.map((line) => `    ${line}`).join("\n")}`;
     return new WorkerError(
       `The worker ${how}.${cause === undefined && signal === undefined ? ADVICE : ""}${said}`,
       { exitCode, signal, lastLines, ...(cause === undefined ? {} : { cause }) },
@@ -237,5 +239,6 @@ export class PoolWorker {
 const ADVICE = " Return a value or throw instead of ending the process.";
 
 function isRecord(error: unknown): error is ThrownRecord {
-  return typeof error === "object" && error !== null && "kind" in error && !(error instanceof Error);
+  return typeof error === "object" && error !== null && "kind" in error &&
+    !(error instanceof Error);
 }
