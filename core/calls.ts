@@ -19,17 +19,26 @@ import { type ItemKey, KIND } from "./node.ts";
 
 const LITERAL = 0;
 const VALUE = 1;
-const ITEM = 2;
+const PART = 2;
 const TEMPLATE = 3;
 
-/** A part of a node's value: the node, its name for messages, and the path. */
-type ItemArgument = readonly [node: number, name: string, ...path: ItemKey[]];
+/** What an argument reads: a node's value, or a part of one, which may come along. */
+type Read = number | PartRead;
+
+interface PartRead {
+  readonly node: number;
+  /** The node's name, for messages. */
+  readonly name: string;
+  readonly path: readonly ItemKey[];
+  /** The node's value, where it is not held by the worker. */
+  readonly inlined?: { readonly value: unknown };
+}
 
 interface TemplateArgument {
   readonly container: Container;
   /** What stands in the references' places; kept apart from the user's own values by its identity, which clones keep. */
   readonly slots: readonly Set<never>[];
-  readonly reads: readonly (number | ItemArgument)[];
+  readonly reads: readonly Read[];
 }
 
 /** A call read again. */
@@ -69,18 +78,23 @@ export function encodeCall(
   { inputs, from, isInline, values }: CallInputs,
 ): void {
   let at = from;
-  const encodeRead = (reference: Reference): number | ItemArgument => {
+  const encodeRead = (reference: Reference): Read => {
     const node = inputs[at++];
-    return reference[KIND] === "node" ? node : [node, nodeOf(reference).name, ...reference.path];
+    const isWhole = reference[KIND] === "node";
+    if (!isInline(node)) {
+      return isWhole ? node : { node, name: nodeOf(reference).name, path: reference.path };
+    }
+    const path = isWhole ? [] : reference.path;
+    return { node, name: nodeOf(reference).name, path, inlined: { value: values[node] } };
   };
   out.push(head.node, head.id, head.instance, head.isWanted ? 1 : 0, args.length);
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
     if (isReference(arg)) {
-      const read = encodeRead(arg);
-      if (typeof read !== "number") out.push(ITEM, read);
-      else if (isInline(read)) out.push(LITERAL, values[read]);
-      else out.push(VALUE, read);
+      // Most arguments are whole values, which need no record.
+      const isWhole = arg[KIND] === "node";
+      if (isWhole && isInline(inputs[at])) out.push(LITERAL, values[inputs[at++]]);
+      else out.push(isWhole ? VALUE : PART, encodeRead(arg));
     } else if (isTemplate(arg)) out.push(TEMPLATE, encodeTemplate(arg.container, encodeRead));
     else out.push(LITERAL, arg);
   }
@@ -88,10 +102,10 @@ export function encodeCall(
 
 function encodeTemplate(
   from: Container,
-  encodeRead: (reference: Reference) => number | ItemArgument,
+  encodeRead: (reference: Reference) => Read,
 ): TemplateArgument {
   const slots: Set<never>[] = [];
-  const reads: (number | ItemArgument)[] = [];
+  const reads: Read[] = [];
   const container = copyContainer(from, (leaf) => {
     if (!isReference(leaf)) return leaf;
     const slot = new Set<never>();
@@ -154,19 +168,16 @@ export class CallReader {
 
 function decode(kind: number, encoded: unknown, values: ReadonlyMap<number, unknown>): unknown {
   if (kind === LITERAL) return encoded;
-  if (kind === VALUE) return values.get(encoded as number);
-  if (kind === ITEM) return readItem(encoded as ItemArgument, values);
+  if (kind !== TEMPLATE) return decodeRead(encoded as Read, values);
   const { container, slots, reads } = encoded as TemplateArgument;
-  const read = new Map<unknown, unknown>(slots.map((slot, k) => {
-    const source = reads[k];
-    return [slot, typeof source === "number" ? values.get(source) : readItem(source, values)];
-  }));
+  const read = new Map<unknown, unknown>(
+    slots.map((slot, k) => [slot, decodeRead(reads[k], values)]),
+  );
   return copyContainer(container, (leaf) => read.has(leaf) ? read.get(leaf) : leaf);
 }
 
-function readItem(
-  [node, name, ...path]: ItemArgument,
-  values: ReadonlyMap<number, unknown>,
-): unknown {
-  return pickPath(path, values.get(node), { name });
+function decodeRead(read: Read, values: ReadonlyMap<number, unknown>): unknown {
+  if (typeof read === "number") return values.get(read);
+  const { node, name, path, inlined } = read;
+  return pickPath(path, inlined ? inlined.value : values.get(node), { name });
 }

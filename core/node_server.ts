@@ -303,11 +303,13 @@ export class NodeServer implements HostedProcess {
     const control = this.#control;
     if (!control) return;
     const { signal } = controller;
+    let isTelling = false;
     const look = () => {
-      if (Atomics.load(control, CONTROL.ABORT) === 0 || isAborted.call(signal)) return;
-      controller.abort(
-        this.#abortReason ?? new DOMException("The run is over.", "AbortError"),
-      );
+      if (isTelling || Atomics.load(control, CONTROL.ABORT) === 0 || isAborted.call(signal)) return;
+      // Aborting looks at the signal itself.
+      isTelling = true;
+      controller.abort(this.#abortReason ?? new DOMException("The run is over.", "AbortError"));
+      isTelling = false;
     };
     Object.defineProperties(signal, {
       aborted: { get: () => (look(), isAborted.call(signal)) },

@@ -10,6 +10,7 @@ import { WorkerError } from "../../core/errors.ts";
 import { type Executor, HELD, NotRun, type Pass } from "../../core/executor.ts";
 import type { Graph } from "../../core/graph.ts";
 import { isSmall } from "../../core/holdings.ts";
+import { findUnmovable } from "../../core/movable.ts";
 import { PhaseFailure } from "../../core/node_host.ts";
 import type { LoadProblem, NodeMessage, ReportMessage } from "../../core/protocol.ts";
 import { describeThrown, rebuildThrown } from "../../core/thrown.ts";
@@ -66,6 +67,8 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   readonly #hands = new Map<number, Hand>();
   /** What has come of nodes that the run has not asked for yet. */
   readonly #ahead = new Map<number, { readonly outcome: Outcome; readonly durationMs: number }>();
+  /** Of each value on the host that was looked at, why it can't be sent, or an empty text. */
+  readonly #hostProblems = new Map<number, string>();
   /** Workers that are coming to an end. */
   readonly #endings = new Set<Promise<void>>();
   #pass!: Pass;
@@ -125,6 +128,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
 
   release(i: number): void {
     this.#places.release(i);
+    if (this.#hostProblems.size > 0) this.#hostProblems.delete(i);
   }
 
   #enqueue(i: number): void {
@@ -160,6 +164,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     if (changed !== undefined) {
       return this.#end(i, { error: failureOf(`${changed}: start the run again.`) });
     }
+    if (this.#loading.idOf(i) !== undefined && this.#readsStuckOnHost(i)) this.#loading.follow(i);
     const home = this.#findHome(i);
     if ("outcome" in home) return this.#end(i, home.outcome);
     if (this.#loading.idOf(i) === undefined) return this.#placeOnHost(i, needs);
@@ -175,11 +180,32 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     return "placed";
   }
 
+  /** Whether a value on the host that can't be sent is among what a node reads. */
+  #readsStuckOnHost(i: number): boolean {
+    const { inputs, inputOffsets } = this.#graph;
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
+      const input = inputs[at];
+      const value = this.#pass.values[input];
+      if (value === HELD || isSmall(value) || this.#places.holderOf(input)) continue;
+      let problem = this.#hostProblems.get(input);
+      if (problem === undefined) {
+        this.#hostProblems.set(input, problem = findUnmovable(value) ?? "");
+      }
+      if (problem !== "") return true;
+    }
+    return false;
+  }
+
   /** The worker where a node has to run, or had best run; or why it can't run now. */
   #findHome(i: number): { worker?: PoolWorker; isBound: boolean } | { outcome: Outcome } {
     const { instances, inputs, inputOffsets } = this.#graph;
     const isHosted = this.#loading.idOf(i) === undefined;
-    const instance = isHosted ? -1 : instances[i];
+    const own = instances[i];
+    if (isHosted && own >= 0 && this.#pass.values[own] === HELD) {
+      // The instance was made before anybody knew: it is made anew on the host.
+      return { outcome: { error: new NotRun([own]) } };
+    }
+    const instance = isHosted ? -1 : own;
     let worker = instance < 0 ? undefined : this.#places.holderOf(instance);
     if (instance >= 0 && !worker) return { outcome: { error: new NotRun([instance]) } };
     let isBound = worker !== undefined;

@@ -217,14 +217,19 @@ export class Loading {
     return true;
   }
 
-  /** From now on a node, or the instance that it is a call of, runs on the host. */
+  /** From now on a node, or the instance that it is a call of, runs on the host; says so once for each definition. */
   keepOnHost(i: number, why: string): void {
-    this.#onHost.add(this.#rootOf(i));
-    this.#ids.fill(UNKNOWN);
+    this.follow(i);
     const { definition, name } = this.#graph.nodes[i];
     if (this.#warned.has(definition.name)) return;
     this.#warned.add(definition.name);
     this.#warn(`"${name}" and what reads its value run on the host, one node at a time: ${why}.`);
+  }
+
+  /** From now on a node runs on the host, as what it reads is there and can't be sent. */
+  follow(i: number): void {
+    this.#onHost.add(this.#rootOf(i));
+    this.#ids.fill(UNKNOWN);
   }
 
   #rootOf(i: number): number {

@@ -14,7 +14,7 @@ import { testBackend } from "../contract/backend.ts";
 const make = (target: ConstructorParameters<typeof LocalWorkflow>[0], options = {}) =>
   new LocalWorkflow(target, { workflowName: "test", ...options });
 
-testBackend("LocalWorkflow", make);
+testBackend("LocalWorkflow", make, { isRemote: false });
 
 const sum = workflow(function sum(a: number, b: number) {
   return a + b;

@@ -1,7 +1,8 @@
 /** Random graphs with synchronous and asynchronous nodes, and what they must give. */
 
 import fc from "fast-check";
-import { type Node, workflow } from "functionfuse";
+import type { Node } from "functionfuse";
+import { combine, direct, later, nested } from "./nodes.ts";
 
 /** A graph: each node reads earlier ones, in plain arguments or inside literals. */
 export interface GraphDescription {
@@ -34,46 +35,23 @@ export function randomGraph(): fc.Arbitrary<GraphDescription> {
   );
 }
 
-/** Makes the graph; `runs` is filled with the nodes' numbers as they run. */
+/** Makes the graph, in which node 5 is named "5"; and what it must give and run. */
 export function makeRandomGraph({ nodes, targets }: GraphDescription) {
-  const runs: number[] = [];
-  const combine = (index: number, values: readonly number[]) => {
-    if (values.some((value) => typeof value !== "number")) {
-      throw new Error(`node ${index} read a result that was not there`);
-    }
-    return values.reduce((sum, value) => (sum * 31 + value) % 1_000_003, index);
-  };
-  const direct = workflow("direct", (index: number, ...values: number[]) => {
-    runs.push(index);
-    return combine(index, values);
-  });
-  const later = workflow("later", async (index: number, ...values: number[]) => {
-    await Promise.resolve();
-    runs.push(index);
-    return combine(index, values);
-  });
-  const nested = workflow("nested", (index: number, inner: { deep: number[][] }) => {
-    runs.push(index);
-    return combine(index, inner.deep[0]);
-  });
-
   const made: Node<number>[] = [];
   const values: number[] = [];
   nodes.forEach(({ parents, isAsync, isNested }, index) => {
     const reads = parents.map((parent) => made[parent]);
-    made.push(
-      isNested
-        ? nested(index, { deep: [reads] })
-        : isAsync
-        ? later(index, ...reads)
-        : direct(index, ...reads),
-    );
+    const node = isNested
+      ? nested(index, { deep: [reads] })
+      : isAsync
+      ? later(index, ...reads)
+      : direct(index, ...reads);
+    made.push(node.setName(String(index)));
     values.push(combine(index, parents.map((parent) => values[parent])));
   });
   return {
     targets: targets.map((index) => made[index]),
     expected: targets.map((index) => values[index]),
-    runs,
     runnable: runnableNodes(nodes, targets),
   };
 }

@@ -1,0 +1,11 @@
+import { ParallelWorkflow } from "functionfuse";
+import { testBackend } from "../contract/backend.ts";
+
+for (const workers of [1, 2, 4]) {
+  testBackend(
+    `ParallelWorkflow with ${workers} ${workers === 1 ? "thread" : "threads"}`,
+    (targets, options) =>
+      new ParallelWorkflow(targets, { workflowName: "test", workers, ...options }),
+    { isRemote: true, randomRuns: 20 },
+  );
+}
