@@ -45,7 +45,9 @@ export class Tries {
     if (isPromiseLike(outcome)) {
       // As a promise: what a thenable calls, and how often, is its own affair.
       const promise = Promise.resolve(outcome);
-      const waited = policy ? this.#await(i, promise, policy, started) : promise;
+      const waited = policy && policy.timeoutMs < Infinity
+        ? this.#await(i, promise, policy, started)
+        : promise;
       return waited.catch((error) => this.#retry(i, values, policy, error));
     }
     if (policy && performance.now() - started > policy.timeoutMs) {

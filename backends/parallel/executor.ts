@@ -33,6 +33,12 @@ interface Hand {
   isStarted: boolean;
 }
 
+/** Where a node had best run, or has to. */
+interface Home {
+  readonly worker?: PoolWorker;
+  readonly isBound: boolean;
+}
+
 /** What came of a node. */
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
@@ -43,6 +49,8 @@ const TAKE_BACK_AFTER_MS = 5;
 // How long a node that has asked for its signal is given to come to an end.
 const GRACE_MS = 1_000;
 const MOST_FAILED_STARTS = 3;
+// Microtasks from a node's promise to the run's taking note of it; one with a time limit has the most.
+const HOPS = 6;
 
 /** What the executor is made of. */
 export interface Parts {
@@ -141,10 +149,14 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   #schedule(): void {
     if (this.#isDispatching) return;
     this.#isDispatching = true;
-    queueMicrotask(() => {
+    // Only once the run has taken note of what was settled, so that observers hear of an end before the next start.
+    let hops = HOPS;
+    const hop = () => {
+      if (hops-- > 0) return queueMicrotask(hop);
       this.#isDispatching = false;
       this.#dispatch();
-    });
+    };
+    hop();
   }
 
   /** Gives workers, and the host, what they can take now. */
@@ -168,7 +180,8 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     const home = this.#findHome(i);
     if ("outcome" in home) return this.#end(i, home.outcome);
     if (this.#loading.idOf(i) === undefined) return this.#placeOnHost(i, needs);
-    const worker = this.#choose(home, needs);
+    const isInstance = this.#graph.nodes[i].definition.kind === "constructor";
+    const worker = this.#choose({ ...home, isInstance }, needs);
     if (!worker) return home.isBound ? "waits" : "full";
     if (this.#loading.keepsArguments(i)) return this.#placeOnHost(i, needs);
     this.#assign(i, worker, needs);
@@ -197,7 +210,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   }
 
   /** The worker where a node has to run, or had best run; or why it can't run now. */
-  #findHome(i: number): { worker?: PoolWorker; isBound: boolean } | { outcome: Outcome } {
+  #findHome(i: number): Home | { outcome: Outcome } {
     const { instances, inputs, inputOffsets } = this.#graph;
     const isHosted = this.#loading.idOf(i) === undefined;
     const own = instances[i];
@@ -232,24 +245,29 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   #bringHome(input: number): Outcome {
     const instance = this.#graph.instances[input];
     this.#loading.keepOnHost(input, `its value can't be sent: ${this.#places.stuck.get(input)}`);
-    return { error: new NotRun(instance < 0 ? [input] : [input, instance]) };
+    const lost = instance < 0 ? [input] : [input, instance];
+    for (const i of lost) this.#places.release(i);
+    return { error: new NotRun(lost) };
   }
 
   /** The worker for a node: where most of what it reads lies, unless another one would be idle. */
   #choose(
-    { worker: preferred, isBound }: { worker?: PoolWorker; isBound: boolean },
+    { worker: preferred, isBound, isInstance }: Home & { readonly isInstance: boolean },
     needs: Needs,
   ): PoolWorker | undefined {
-    if (preferred && this.#canTake(preferred, needs, isBound)) return preferred;
+    if (!isInstance && preferred && this.#canTake(preferred, needs, isBound)) return preferred;
     if (isBound) return undefined;
     let best: PoolWorker | undefined;
     for (const worker of this.#pool.workers) {
       if (this.#canTake(worker, needs, false) && (!best || worker.load < best.load)) best = worker;
     }
-    if (best?.isIdle) return best;
+    // Instances stay where they are made, so they are spread over all workers that there may be.
+    const isTooEarly = isInstance && best !== undefined && best.instances > 0 &&
+      this.#pool.canGrow(needs.isLimited);
+    if (best?.isIdle && !isTooEarly) return best;
     // Before the workers are given more than they are at: another one, if there may be.
     if (this.#resources.fit(needs).cpus) this.#pool.grow(needs.isLimited, this.#queue.size);
-    return best;
+    return isTooEarly ? undefined : best;
   }
 
   #canTake(worker: PoolWorker, needs: Needs, isBound: boolean): boolean {
@@ -389,7 +407,6 @@ export class ParallelExecutor implements Executor, WorkerEvents {
       worker.flush();
     }
     if (report.isCut) this.#requeue(worker, worker.sent.splice(0));
-    this.#tellStart(worker);
     this.#afterWork(worker);
   }
 
@@ -570,6 +587,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
 
   /** Stops the running node of a worker: by asking it to, if it listens; else with the worker. */
   #interrupt(i: number, worker: PoolWorker, reason: unknown): void {
+    if (worker.isAbandoned) return;
     this.#places.sent(i, undefined);
     const ended = worker.abandon(i, describeThrown(reason), GRACE_MS);
     if (!worker.hasAsked) return this.#terminate(worker);

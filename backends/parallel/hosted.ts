@@ -62,7 +62,8 @@ function turnConsole(write: (text: string) => void): void {
   // Its functions one by one: the runtime itself looks at the console while it makes what ours is made of.
   const methods = console as unknown as Record<string, (...args: unknown[]) => unknown>;
   for (const key of Object.keys(methods)) {
-    if (typeof methods[key] !== "function") continue;
+    // Not the class of consoles, which is of the runtime's own making.
+    if (typeof methods[key] !== "function" || key === "Console") continue;
     methods[key] = (...args) => {
       turned ??= make();
       return (turned as unknown as typeof methods)[key]?.(...args);

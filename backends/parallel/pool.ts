@@ -33,12 +33,9 @@ export class Pool {
   grow(isLimited: boolean, waiting: number): void {
     const { size, open, openStoppable } = this.#options;
     const isStoppable = isLimited && openStoppable !== undefined;
-    const isOfKind = (worker: PoolWorker) =>
-      worker.isAlive && (openStoppable === undefined || worker.canStop === isStoppable);
-    const alive = this.workers.filter(isOfKind);
-    const starting = alive.filter((worker) => !worker.isReady).length;
-    const canBeMore = starting === 0 && alive.length < MOST_PER_CPU * size;
-    const room = alive.length < size ? size - alive.length : canBeMore ? 1 : 0;
+    const { alive, starting } = this.#count(isStoppable);
+    const canBeMore = starting === 0 && alive < MOST_PER_CPU * size;
+    const room = alive < size ? size - alive : canBeMore ? 1 : 0;
     for (let count = Math.min(room, waiting - starting); count > 0; count--) {
       const id = this.workers.length;
       const canStop = isStoppable || openStoppable === undefined;
@@ -46,6 +43,23 @@ export class Pool {
       this.workers.push(worker);
       worker.post({ type: "load", items: this.#options.items });
     }
+  }
+
+  /** Whether there are, or will be, more workers than those that are ready. */
+  canGrow(isLimited: boolean): boolean {
+    const isStoppable = isLimited && this.#options.openStoppable !== undefined;
+    const { alive, starting } = this.#count(isStoppable);
+    return starting > 0 || alive < this.#options.size;
+  }
+
+  /** How many workers there are of a kind, and how many of these are not ready. */
+  #count(isStoppable: boolean): { alive: number; starting: number } {
+    const isOnly = this.#options.openStoppable === undefined;
+    const workers = this.workers.filter((worker) =>
+      worker.isAlive && (isOnly || worker.canStop === isStoppable)
+    );
+    const starting = workers.filter((worker) => !worker.isReady).length;
+    return { alive: workers.length, starting };
   }
 
   /** Ends all workers. */

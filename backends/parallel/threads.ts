@@ -57,6 +57,8 @@ export async function startNodeWorkers(): Promise<StartThread> {
   };
 }
 
+const LAST_WORDS_MS = 20;
+
 /** Starts a thread, which imports the modules of `preload` first. */
 export function openThread(
   events: LinkEvents,
@@ -69,14 +71,17 @@ export function openThread(
   const lastLines = new LastLines();
   let isOver = false;
   let error: unknown;
+  let isExiting = false;
   const exited = (exitCode: number) => {
+    if (isExiting || isOver) return;
+    isExiting = true;
     // What it said last may still be on its way.
     setTimeout(() => {
       port1.close();
       if (isOver) return;
       isOver = true;
       events.ended({ exitCode, error });
-    }, 0);
+    }, LAST_WORDS_MS);
   };
   const failed = (thrown: unknown) => error ??= thrown;
   port1.onmessage = ({ data }: MessageEvent<NodeMessage>) => {

@@ -198,6 +198,11 @@ export class PoolWorker {
     });
   }
 
+  /** Whether its running node is not waited for any more. */
+  get isAbandoned(): boolean {
+    return this.#abandoned >= 0;
+  }
+
   /** Whether a node that was reported is the one that was not waited for any more; then the worker goes on as before. */
   hasEnded(node: number): boolean {
     if (this.#abandoned !== node) return false;

@@ -9,3 +9,15 @@ for (const workers of [1, 2, 4]) {
     { isRemote: true, randomRuns: 20 },
   );
 }
+
+testBackend(
+  "ParallelWorkflow with 2 processes",
+  (targets, options) =>
+    new ParallelWorkflow(targets, {
+      workflowName: "test",
+      workers: 2,
+      isolation: "process",
+      ...options,
+    }),
+  { isRemote: true, randomRuns: 10 },
+);
