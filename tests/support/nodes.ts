@@ -150,7 +150,12 @@ export const throwValue = workflow("throwValue", (value: unknown) => {
 });
 
 /** Fails so often that the file has that many characters, and then gives the count. */
-export const flaky = workflow("flaky", (file: string, failures: number, how: string) => {
+export const flaky = workflow("flaky", (
+  file: string,
+  failures: number,
+  how: string,
+  ..._after: unknown[]
+) => {
   const count = existsSync(file) ? readFileSync(file, "utf8").length : 0;
   if (count >= failures) return count;
   appendFileSync(file, "x");
