@@ -7,6 +7,7 @@
 import { Backend, type BackendOptions, type ExecutorSetup } from "../core/backend.ts";
 import type { Executor } from "../core/executor.ts";
 import type { Targets } from "../core/types.ts";
+import { isBundled, serveIfWorker } from "./parallel/bundle.ts";
 import type { WorkerOptions } from "./parallel/open.ts";
 
 export type { BackendOptions, RunOptions } from "../core/backend.ts";
@@ -108,3 +109,6 @@ function checkOptions(options: ParallelOptions): WorkerOptions {
   }
   return { workers, resources: { ...resources }, isolation, preload: [...preload] };
 }
+
+// A bundle has no module of its own for workers to begin with: they begin with the bundle, and go on from here.
+if (isBundled) await serveIfWorker();

@@ -22,7 +22,7 @@ const MOST_FRAMES = 5;
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return 130;
-  if (isFuseError(error, "NodeError")) return 1;
+  if (isFuseError(error, "NodeError")) return isFuseError(error.cause, "WorkerError") ? 4 : 1;
   if (isFuseError(error, "StorageError", "CodecError")) return 3;
   if (isFuseError(error, "WorkerError", "EngineError")) return 4;
   return 2;

@@ -1,8 +1,10 @@
 /** `fuse run`: runs a workflow file and prints its targets' values. */
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
+import { ParallelWorkflow } from "../backends/parallel.ts";
+import type { BackendOptions } from "../core/backend.ts";
 import { compilePattern } from "../core/names.ts";
 import { recordOf } from "../core/node.ts";
 import type { Target } from "../core/types.ts";
@@ -20,6 +22,11 @@ interface RunFlags {
   readonly name?: string;
   readonly param?: Record<string, unknown>;
   readonly select?: string;
+  readonly backend: "parallel" | "local";
+  readonly workers?: number;
+  readonly isolation?: "thread" | "process";
+  readonly resource: Record<string, number>;
+  readonly keepGoing?: boolean;
   readonly json?: boolean;
   readonly check: boolean;
 }
@@ -54,6 +61,26 @@ export function runCommand(): Command {
       "run and print only the nodes whose whole names match, and what they need",
       checkPattern,
     )
+    .addOption(
+      new Option("--backend <name>", "side by side in workers, or one after the other")
+        .choices(["parallel", "local"]).default("parallel"),
+    )
+    .option(
+      "--workers <count>",
+      "how many workers there are (default: the machine's cores)",
+      checkCount,
+    )
+    .addOption(
+      new Option("--isolation <kind>", "what a worker is (default: thread)")
+        .choices(["thread", "process"]),
+    )
+    .option(
+      "--resource <name=amount>",
+      "what there is for nodes to share; may be given again",
+      addResource,
+      {},
+    )
+    .option("--keep-going", "when a node fails, run all that does not depend on it")
     .option("--json", "print the values as one JSON document")
     .option("--no-check", "do not check types first")
     .addHelpText(
@@ -63,10 +90,13 @@ Examples:
   fuse run workflow.ts                          run it, keep results in ${DEFAULT_STORAGE}
   fuse run workflow.ts --param seed=7           call a workflow that is a function with { seed: 7 }
   fuse run workflow.ts --select 'train_.*'      only these nodes and what they need
+  fuse run workflow.ts --workers 4              with four workers
+  fuse run workflow.ts --isolation process      so that a node that crashes costs one worker, not the run
+  fuse run workflow.ts --keep-going             to hear of all failures at once
   fuse run workflow.ts --json > values.json     values as JSON; progress stays on the terminal
   fuse run workflow.ts --no-storage             keep nothing
 
-Exit codes: 0 done, 1 a node failed, 2 the workflow is wrong, 3 storage, 64 usage, 130 interrupted.`,
+Exit codes: 0 done, 1 a node failed, 2 the workflow is wrong, 3 storage, 4 a worker died, 64 usage, 130 interrupted.`,
     )
     .action(run);
 }
@@ -82,11 +112,12 @@ async function run(file: string, flags: RunFlags): Promise<void> {
     const params = flags.param ?? {};
     const loaded = await loadWorkflow(file, { params, check: flags.check });
     const workflow = flags.select === undefined ? loaded : select(loaded, flags.select);
-    const backend = new LocalWorkflow(workflow.targets, {
+    const backend = createBackend(workflow.targets, flags, {
       workflowName: nameWithParams(flags.name ?? workflow.name, params),
       storage,
       plugins: [progress.plugin],
       scope: flags.select === undefined ? "reachable" : "needed",
+      onFailure: flags.keepGoing ? "continue" : "stop",
       onWarning: (message) => progress.log(`warning: ${message}`),
     });
     const values = await reportExit(() => backend.run({ signal: interrupt() }));
@@ -94,6 +125,13 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+function createBackend(targets: readonly Target[], flags: RunFlags, options: BackendOptions) {
+  if (flags.backend === "local") return new LocalWorkflow(targets, options);
+  const { workers, isolation, resource: resources } = flags;
+  const preload = [new URL("./_worker.ts", import.meta.url).href];
+  return new ParallelWorkflow(targets, { ...options, workers, isolation, resources, preload });
 }
 
 /** Writes to standard output, and waits until all of it has left. */
@@ -178,6 +216,20 @@ function addParam(
     throw new InvalidArgumentError("It must be a key and a value, as in seed=7.");
   }
   return { ...params, [text.slice(0, at)]: parseValue(text.slice(at + 1)) };
+}
+
+function addResource(text: string, resources: Record<string, number>): Record<string, number> {
+  const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (name === undefined) {
+    throw new InvalidArgumentError("It must be a name and an amount, as in _model=1.");
+  }
+  return { ...resources, [name]: Number(amount) };
+}
+
+function checkCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError("It must be a whole number of at least 1.");
 }
 
 /** JSON where it is JSON, such as `7`, `true` or `[1,2]`; else the text itself. */

@@ -6,9 +6,9 @@ import { NodeServer } from "../../core/node_server.ts";
 import type { HostMessage } from "../../core/protocol.ts";
 import { describeThrown } from "../../core/thrown.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
+import { PRELOAD_VARIABLE } from "./bundle.ts";
 import { watchExits } from "./exits.ts";
 import { hostedRuntime } from "./hosted.ts";
-import { PRELOAD_VARIABLE } from "./processes.ts";
 
 const preload: string[] = JSON.parse(process.env[PRELOAD_VARIABLE] ?? "[]");
 delete process.env[PRELOAD_VARIABLE];

@@ -18,7 +18,8 @@ export function hostedRuntime(
   { control, preload }: HostedOptions,
 ): NodeRuntime {
   const scopes = new AsyncLocalStorage<NodeScope>();
-  let imports = 0;
+  // A bundle is evaluated without being asked to be.
+  let imports = isBundled ? 1 : 0;
   let preloaded: Promise<unknown> | undefined;
   turnConsole((text) => {
     const scope = scopes.getStore();

@@ -2,6 +2,7 @@
 
 import type { ExecutorSetup } from "../../core/backend.ts";
 import type { Executor } from "../../core/executor.ts";
+import { isBundled } from "./bundle.ts";
 import { ParallelExecutor } from "./executor.ts";
 import type { OpenLink } from "./link.ts";
 import { Loading } from "./loading.ts";
@@ -43,7 +44,7 @@ export async function openExecutor(
     const { openProcess } = await import("./processes.ts");
     openChild = (events) => openProcess(events, preload);
   }
-  const startThread = isCancellable && !CAN_STOP_THREADS
+  const startThread = isBundled || (isCancellable && !CAN_STOP_THREADS)
     ? await startNodeWorkers()
     : startWebWorker;
   const pool = new Pool({

@@ -7,12 +7,9 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { NodeMessage } from "../../core/protocol.ts";
-import { isBundled } from "./bundle.ts";
+import { isBundled, PRELOAD_VARIABLE } from "./bundle.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
 import { LastLines, type LinkEvents, type WorkerLink } from "./link.ts";
-
-/** Tells a child what to import first, and that it is one. */
-export const PRELOAD_VARIABLE = "FUNCTIONFUSE_CHILD_PRELOAD";
 
 /** Starts a child process, which imports the modules of `preload` first. */
 export function openProcess(events: LinkEvents, preload: readonly string[]): WorkerLink {

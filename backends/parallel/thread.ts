@@ -2,11 +2,12 @@
 
 import { NodeServer } from "../../core/node_server.ts";
 import { describeThrown } from "../../core/thrown.ts";
+import { isBundled } from "./bundle.ts";
 import { watchExits } from "./exits.ts";
 import { hostedRuntime } from "./hosted.ts";
 import type { ThreadData } from "./threads.ts";
 
-// A web worker is told by its first message; a thread of Node.js has it when it starts.
+// A web worker is told by its first message; a thread of Node.js, as a bundle's always is, has it when it starts.
 const { port, control, preload } = (await receiveData()).functionfuse;
 const post: typeof runtime.post = (message, handedOver = []) =>
   port.postMessage(message, handedOver);
@@ -19,7 +20,9 @@ const server = new NodeServer(runtime);
 port.onmessage = ({ data }) => server.receive(data);
 
 async function receiveData(): Promise<ThreadData> {
-  if (typeof self === "undefined") return (await import("node:worker_threads")).workerData;
+  if (isBundled || typeof self === "undefined") {
+    return (await import("node:worker_threads")).workerData;
+  }
   return await new Promise((resolve) => {
     const take = (event: Event) => resolve((event as MessageEvent<ThreadData>).data);
     self.addEventListener("message", take, { once: true });

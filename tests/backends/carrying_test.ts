@@ -1,0 +1,183 @@
+/** How functions reach workers: from plain scripts, from modules by URL, from compiled programs. */
+
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { useFolder } from "../contract/backend.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const { bun } = process.versions;
+const path = useFolder();
+
+/** Runs a program to its end; it must end by itself. */
+function execute(program: string, args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, NO_COLOR: "1" };
+    execFile(program, args, { cwd: "/", env, timeout: 60_000 }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${error.message}\n${stderr}`));
+      else resolve({ stdout, stderr });
+    });
+  });
+}
+
+/** Writes a script and runs it in this runtime. */
+function runScript(text: string, from: string = ROOT): Promise<{ stdout: string; stderr: string }> {
+  const file = `${path("script")}.ts`;
+  writeFileSync(file, text.replaceAll("ROOT", from.replace(/\/$/, "")));
+  const isUrl = from.startsWith("http");
+  const flags = isUrl ? ["--no-config", "--no-lock"] : ["--config", join(ROOT, "deno.json")];
+  return execute(process.execPath, bun ? [file] : ["run", "-A", "--quiet", ...flags, file]);
+}
+
+const SCRIPT = `
+import { ParallelWorkflow, workflow } from "ROOT/mod.ts";
+console.log("said once");
+const square = workflow(function square(x: number) {
+  console.log("in a worker");
+  return x * x;
+});
+const options = { workflowName: "script", workers: 2 };
+console.log(await new ParallelWorkflow([square(2), square(3)], options).run());
+const late = workflow(function late(x: number) {
+  return x + 1;
+});
+console.log(await new ParallelWorkflow(late(square(4)), options).run());
+`;
+
+describe("A plain script", () => {
+  it("needs no guard: its functions run in workers, its top level once", async () => {
+    const { stdout, stderr } = await runScript(SCRIPT);
+    assert.equal(stdout, "said once\n[ 4, 9 ]\n17\n");
+    assert.match(stderr, /square_0000 \| in a worker/);
+    // What is made after the first run() is not made in a worker.
+    assert.match(stderr, /late: .*after the first run\(\)/);
+  });
+
+  it("may start its run in a function that it does not wait for", async () => {
+    const { stdout } = await runScript(`
+import { ParallelWorkflow, workflow } from "ROOT/mod.ts";
+const thread = workflow(async function thread() {
+  return "WorkerGlobalScope" in globalThis || typeof self === "undefined" ||
+    !(await import("node:worker_threads")).isMainThread;
+});
+async function main() {
+  await new Promise((done) => setTimeout(done, 5));
+  console.log(await new ParallelWorkflow(thread(), { workflowName: "script" }).run());
+}
+main();
+`);
+    assert.equal(stdout, "true\n");
+  });
+
+  it("may replace functions and make plugins of functions at its top level", async () => {
+    const { stdout, stderr } = await runScript(`
+import { ParallelWorkflow, workflow } from "ROOT/mod.ts";
+import { initializer } from "ROOT/plugins/mod.ts";
+let level = 0;
+const read = workflow(function read() {
+  return -1;
+});
+const wf = new ParallelWorkflow(read(), { workflowName: "script" });
+wf.query().replaceFunction(() => level);
+wf.setPlugin(undefined, initializer({ local: () => 7, remote: (n: number) => void (level = n) }));
+console.log(await wf.run(), level);
+`);
+    assert.equal(stdout, "7 0\n", "the level of the host stays what it was");
+    assert.equal(stderr, "");
+  });
+
+  it("whose source changes while it runs is told so, instead of giving the wrong result", async () => {
+    const file = `${path("changing")}.ts`;
+    const definition = (body: string) => `
+import { workflow } from "${ROOT}mod.ts";
+export const changing = workflow(function changing() { return ${body}; });
+`;
+    writeFileSync(file, definition("1"));
+    const { stdout } = await runScript(`
+import { ParallelWorkflow } from "ROOT/mod.ts";
+import fs from "node:fs";
+import { changing } from "${file}";
+fs.writeFileSync("${file}", ${JSON.stringify(definition("2"))});
+try {
+  console.log(await new ParallelWorkflow(changing(), { workflowName: "script" }).run());
+} catch (error) {
+  console.log(error.phase, error.message);
+}
+`);
+    assert.match(stdout, /^worker .*makes another changing in its place: start the run again/);
+  });
+
+  it("may run a backend inside a node", async () => {
+    const { stdout } = await runScript(`
+import { LocalWorkflow, ParallelWorkflow, workflow } from "ROOT/mod.ts";
+const double = workflow(function double(x: number) {
+  return 2 * x;
+});
+const inner = workflow(async function inner(x: number) {
+  await null;
+  return await new LocalWorkflow(double(double(x)), { workflowName: "inner" }).run();
+});
+console.log(await new ParallelWorkflow(inner(3), { workflowName: "outer" }).run());
+`);
+    assert.equal(stdout, "12\n");
+  });
+});
+
+describe("A library by URL", () => {
+  const server = createServer((request, response) => {
+    try {
+      const text = readFileSync(join(ROOT, new URL(request.url!, "http://x").pathname));
+      response.writeHead(200, { "content-type": "application/typescript" }).end(text);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  before(() => new Promise<void>((done) => server.listen(0, "127.0.0.1", done)));
+  after(() => new Promise((done) => server.close(done)));
+  const skip = bun ? "Bun imports no modules by URL" : false;
+
+  it("runs nodes in threads and in child processes", { skip }, async () => {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const isolation of ["thread", "process"]) {
+      const { stdout, stderr } = await runScript(
+        `
+import { ParallelWorkflow } from "ROOT/mod.ts";
+import { sum } from "ROOT/tests/fixtures/by_url.ts";
+const wf = new ParallelWorkflow(sum(sum(1, 2), 3), { workflowName: "url", isolation: "${isolation}" });
+console.log(await wf.run({ signal: new AbortController().signal }));
+`,
+        url,
+      );
+      assert.equal(stdout, "6\n");
+      assert.doesNotMatch(stderr, /run on the host/);
+    }
+  });
+});
+
+describe("A compiled program", () => {
+  const skip = bun ? false : "it is compiled by Bun; the same test runs there";
+
+  it("runs its functions in threads and in child processes of itself", { skip }, async () => {
+    for (const isolation of ["thread", "process"]) {
+      const script = `${path("compiled")}.ts`;
+      const text = SCRIPT.replaceAll("ROOT/", ROOT).replace(
+        "workers: 2",
+        `$&, isolation: "${isolation}"`,
+      );
+      writeFileSync(script, text.replace("isolation:", "isolation: <const>"));
+      const program = path("program");
+      execFileSync(process.execPath, ["build", "--compile", script, "--outfile", program], {
+        stdio: "ignore",
+      });
+      const { stdout, stderr } = await execute(program, []);
+      assert.equal(stdout, "said once\n[ 4, 9 ]\n17\n");
+      assert.match(stderr, /square_0000 \| in a worker/);
+    }
+  });
+});
