@@ -6,7 +6,7 @@
  * that a module that does otherwise is found out.
  */
 
-import type { AnyClass, AnyFunction } from "./definition.ts";
+import type { AnyClass, AnyFunction } from "./callable.ts";
 import type { CallSite } from "./place.ts";
 
 /** What can be looked up: definitions, definitions of plugins, plugins with their options, and replacements. */

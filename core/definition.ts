@@ -1,22 +1,8 @@
 /** What a directive made of the user's functions, classes and methods: one definition each, shared by all its nodes. */
 
+import type { AnyClass, AnyFunction } from "./callable.ts";
 import { noteOrigin, type Origin } from "./carried.ts";
 import type { CallSite } from "./place.ts";
-
-/**
- * Any function.
- *
- * @internal
- */
-// deno-lint-ignore no-explicit-any
-export type AnyFunction = (...args: any[]) => any;
-/**
- * Any class.
- *
- * @internal
- */
-// deno-lint-ignore no-explicit-any
-export type AnyClass = new (...args: any[]) => any;
 
 /** One function, class or method that nodes are calls of. */
 export class Definition {

@@ -1,8 +1,8 @@
 /** A backend's own copy of a graph: which nodes run, in an order that puts parents first, and who reads whom. */
 
 import { forEachReference, nodeOf } from "./arguments.ts";
+import type { AnyFunction } from "./callable.ts";
 import type { Origin } from "./carried.ts";
-import type { AnyFunction } from "./definition.ts";
 import { GraphError } from "./errors.ts";
 import { type ItemRecord, nodeCount, type NodeRecord, recordOf } from "./node.ts";
 import type { Plugin } from "./plugin.ts";

@@ -1,7 +1,8 @@
 /** The proxies that users hold instead of records: items, names and method calls are made by touching them. */
 
 import { captureArguments } from "./arguments.ts";
-import { type AnyClass, type Definition, methodDefinition, methodNames } from "./definition.ts";
+import type { AnyClass } from "./callable.ts";
+import { type Definition, methodDefinition, methodNames } from "./definition.ts";
 import { type ItemKey, ItemRecord, KIND, NodeRecord, RECORD, recordOf } from "./node.ts";
 import { isImportedForDefinitions } from "./node_context.ts";
 import { CallSite } from "./place.ts";

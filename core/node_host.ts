@@ -1,6 +1,7 @@
 /** Runs one node where its code is: prepares its environment, calls its function, puts the environment back. */
 
-import type { AnyClass, AnyFunction, Definition } from "./definition.ts";
+import type { AnyClass, AnyFunction } from "./callable.ts";
+import type { Definition } from "./definition.ts";
 import type { NodePhase } from "./errors.ts";
 import type { NodeInfo, PluginHooks, Undo } from "./plugin.ts";
 

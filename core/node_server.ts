@@ -5,9 +5,10 @@
  * module is imported, is the affair of the thread, child process or cluster worker that it runs in.
  */
 
+import type { AnyFunction } from "./callable.ts";
 import { type Call, CallReader } from "./calls.ts";
 import { digestOf, findCarried, keepCarried, type Reference } from "./carried.ts";
-import { type AnyFunction, Definition, methodDefinition } from "./definition.ts";
+import { Definition, methodDefinition } from "./definition.ts";
 import { isHandle } from "./handles.ts";
 import { Holdings } from "./holdings.ts";
 import { becomeHosted, type HostedProcess, TryContext } from "./node_context.ts";

@@ -1,7 +1,7 @@
 /** The contract of plugins: code that prepares a node's environment, or watches a run. */
 
+import type { AnyFunction } from "./callable.ts";
 import { noteOrigin, type Origin } from "./carried.ts";
-import type { AnyFunction } from "./definition.ts";
 import { CallSite } from "./place.ts";
 
 /** What a plugin is told of a node. */

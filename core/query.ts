@@ -1,6 +1,6 @@
 /** What an engineer sets for the nodes that a pattern finds. */
 
-import type { AnyFunction } from "./definition.ts";
+import type { AnyFunction } from "./callable.ts";
 import type { Graph, NodeSettings } from "./graph.ts";
 import { handleOf } from "./handles.ts";
 import { compilePattern, type Pattern } from "./names.ts";

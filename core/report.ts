@@ -43,3 +43,31 @@ export class Report {
     };
   }
 }
+
+/** One call of a report. */
+export interface ReportEntry {
+  /** How many calls of the report come before. */
+  readonly position: number;
+  readonly value: unknown;
+  readonly durationMs: number;
+  /** Of a value that the worker holds: its size. */
+  readonly bytes: number | undefined;
+  /** Of a value that was asked for but can't be sent: the part that can't. */
+  readonly problem: string | undefined;
+}
+
+/** The calls of a report, in order. */
+export function* readReport(report: ReportMessage): Generator<ReportEntry> {
+  const { values, durations, held = [], unsendable = [] } = report;
+  let nextHeld = 0;
+  let nextUnsendable = 0;
+  for (let position = 0; position < values.length; position++) {
+    const isHeld = held[nextHeld] === position;
+    const bytes = isHeld ? held[nextHeld + 1] : undefined;
+    if (isHeld) nextHeld += 2;
+    const isUnsendable = unsendable[nextUnsendable] === position;
+    const problem = isUnsendable ? unsendable[nextUnsendable + 1] as string : undefined;
+    if (isUnsendable) nextUnsendable += 2;
+    yield { position, value: values[position], durationMs: durations[position], bytes, problem };
+  }
+}

@@ -6,49 +6,17 @@
  * out one ready node; serial is an executor with one slot that runs it in place.
  */
 
-import { isFuseError, type NodeError, type StorageError } from "./errors.ts";
-import { type Executor, HELD, NotRun, type Pass } from "./executor.ts";
+import { isFuseError, type StorageError } from "./errors.ts";
+import { HELD, NotRun, type Pass } from "./executor.ts";
 import { joinFailures, nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import { isPromiseLike, nestedNode } from "./node_host.ts";
-import { type Available, findBlocked, HAVE, LEAVE, READ, RUN } from "./plan.ts";
+import { findBlocked, HAVE, LEAVE, READ, RUN } from "./plan.ts";
 import type { Storage } from "./storage.ts";
+import type { RunOutcome, RunSetup } from "./run_setup.ts";
 import { Tries } from "./tries.ts";
 import type { Watchers } from "./watchers.ts";
-
-/** Everything that a run needs. */
-export interface RunSetup {
-  readonly graph: Graph;
-  /** What to do with each node: the plan. */
-  readonly actions: Uint8Array;
-  /** What was there when the plan was made. */
-  readonly available: Available;
-  /** The values of the nodes that are there already. */
-  readonly have: ReadonlyMap<number, unknown>;
-  /** A mark for each node that has run; the run sets more. */
-  readonly hasRun: Uint8Array;
-  readonly executor: Executor;
-  readonly watchers: Watchers;
-  readonly workflowName: string;
-  readonly storage: Storage | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly retries: Map<number, number>;
-  /** What a failure does: end the run, or only what depends on the node. */
-  readonly onFailure: "stop" | "continue";
-  /** The failures of all passes. */
-  readonly failures: Map<number, NodeError>;
-}
-
-/** How a pass ended: with its targets' values, or with nodes whose values are missing and the values that are there. */
-export type RunOutcome =
-  | { readonly kind: "done"; readonly values: unknown[] }
-  | {
-    readonly kind: "missing";
-    /** Nodes whose stored value turned out to be bad. */
-    readonly unread: readonly number[];
-    readonly have: Map<number, unknown>;
-  };
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
 const YIELD_AFTER_MS = 50;

@@ -1,6 +1,6 @@
 /** The types that users see: nodes, items, instances and what may be passed to a node. */
 
-import type { AnyFunction } from "./definition.ts";
+import type { AnyFunction } from "./callable.ts";
 
 declare const value: unique symbol;
 declare const instance: unique symbol;

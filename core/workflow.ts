@@ -1,6 +1,7 @@
 /** The front end: the one directive, and names. */
 
-import { type AnyClass, type AnyFunction, Definition, isClass, isGenerator } from "./definition.ts";
+import type { AnyClass, AnyFunction } from "./callable.ts";
+import { Definition, isClass, isGenerator } from "./definition.ts";
 import { actorHandle, checkName, makeNode, nameNode, nodeHandle } from "./handles.ts";
 import { recordOf } from "./node.ts";
 import { CallSite } from "./place.ts";

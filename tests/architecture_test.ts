@@ -24,6 +24,8 @@ interface Source {
   readonly layer: string;
   readonly code: string;
   readonly imports: readonly string[];
+  /** Those that are loaded with it, not later. */
+  readonly statics: ReadonlySet<string>;
 }
 
 function readSources(): Source[] {
@@ -39,15 +41,13 @@ function readSources(): Source[] {
   return files.map((path) => {
     const text = readFileSync(join(ROOT, path), "utf8");
     const code = text.replace(/\/\*[^]*?\*\/|(?<![:"'`\\])\/\/.*$/gm, "");
-    const found = code.matchAll(/(?:^|\s|\()(?:from|import)\s*\(?\s*"([^"\n]+)"/g);
-    const imports = [...found].map((match) => {
-      const specifier = match[1];
-      return specifier.startsWith(".")
-        ? relative(ROOT, join(ROOT, dirname(path), specifier))
-        : specifier;
-    });
+    const found = [...code.matchAll(/(?:^|\s|\()(?:from|import)\s*(\(?)\s*"([^"\n]+)"/g)];
+    const resolve = ([, , specifier]: readonly string[]) =>
+      specifier.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier)) : specifier;
+    const imports = found.map(resolve);
+    const statics = new Set(found.filter(([, isCall]) => isCall === "").map(resolve));
     const layer = LAYERS.find((layer) => path.startsWith(`${layer}/`)) ?? "root";
-    return { path, layer, code, imports };
+    return { path, layer, code, imports, statics };
   });
 }
 
@@ -59,12 +59,16 @@ function assertNone(violations: string[], rule: string): void {
   assert.deepEqual(violations, [], rule);
 }
 
-/** Everything that a file imports, directly or through others. */
-function closure(path: string, seen = new Set<string>()): Set<string> {
-  for (const specifier of byPath.get(path)?.imports ?? []) {
+/** Everything that a file imports, directly or through others; or only what is loaded with it. */
+function closure(
+  path: string,
+  kind: "imports" | "statics" = "imports",
+  seen = new Set<string>(),
+): Set<string> {
+  for (const specifier of byPath.get(path)?.[kind] ?? []) {
     if (seen.has(specifier)) continue;
     seen.add(specifier);
-    closure(specifier, seen);
+    closure(specifier, kind, seen);
   }
   return seen;
 }
@@ -135,10 +139,16 @@ describe("The house", () => {
     );
   });
 
-  it("loads no third-party code and no node: module with mod.ts or a local backend", () => {
-    for (const door of ["mod.ts", "backends/local.ts"]) {
-      assertNone([...closure(door)].filter((to) => !byPath.has(to)), `${door} is self-contained`);
+  it("loads no third-party code and no node: module with mod.ts or a backend of this machine", () => {
+    for (const door of ["mod.ts", "backends/local.ts", "backends/parallel.ts"]) {
+      const others = [...closure(door, "statics")].filter((to) => !byPath.has(to));
+      assertNone(others, `${door} is self-contained`);
     }
+  });
+
+  it("never loads third-party code with a backend of this machine", () => {
+    const others = [...closure("backends/parallel.ts")].filter((to) => !byPath.has(to));
+    assertNone(others.filter((to) => !to.startsWith("node:")), "only node: modules");
   });
 
   it("uses no runtime's own API", () => {
@@ -177,7 +187,7 @@ describe("The house", () => {
     );
     for (const { path, imports } of sources) {
       for (const specifier of imports) {
-        const [, name, version] = /^npm:(@?[^@]+)@(.+)$/.exec(specifier) ?? [];
+        const [, name, version] = /^npm:(@?[^@]+)@([^/]+)/.exec(specifier) ?? [];
         if (name) assert.equal(version, pinned[name], `${path}: ${specifier}`);
       }
     }

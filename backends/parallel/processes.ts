@@ -1,6 +1,5 @@
 /** Workers that are child processes: what the host does to start and reach one. */
 
-import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -41,7 +41,7 @@ export const startWebWorker: StartThread = (data, port, { failed, exited }) => {
   };
   worker.addEventListener("close", (event) => exited((event as unknown as { code: number }).code));
   worker.postMessage(data, [port]);
-  return async () => worker.terminate();
+  return () => Promise.resolve(worker.terminate());
 };
 
 const isSilent = "Deno" in globalThis;

@@ -309,15 +309,18 @@ export default last;`,
 import { workflow } from "functionfuse";
 export default workflow("exits", () => process.exit(0))();`,
     );
-    const exits = await run("exits.ts");
+    const exits = await run("exits.ts", "--backend", "local");
     assert.deepEqual([exits.code, exits.stdout], [1, ""]);
     assert.match(exits.stderr, /A node ended the process/);
+    const worker = await run("exits.ts");
+    assert.deepEqual([worker.code, worker.stdout], [4, ""]);
+    assert.match(worker.stderr, /"exits_0000".*The worker ended with exit code 0/);
     workspace.write(
       "stray.ts",
       `import { workflow } from "functionfuse";
 export default workflow("stray", () => { Promise.reject(new RangeError("nobody waits")); return 1; })();`,
     );
-    const stray = await run("stray.ts");
+    const stray = await run("stray.ts", "--backend", "local");
     assert.equal(stray.code, 1);
     assert.match(stray.stderr, /no node waited for.*\n.*RangeError: nobody waits\n.*stray\.ts:2/);
     assertReadable(stray);
