@@ -23,7 +23,12 @@ export type {
 } from "./core/types.ts";
 export { Backend, type BackendOptions, type RunOptions } from "./core/backend.ts";
 export { LocalWorkflow } from "./backends/local.ts";
-export { type ParallelOptions, ParallelWorkflow } from "./backends/parallel.ts";
+export {
+  type ParallelOptions,
+  ParallelWorkflow,
+  WorkerPool,
+  type WorkerPoolOptions,
+} from "./backends/parallel.ts";
 export { Query } from "./core/query.ts";
 export type { Pattern } from "./core/names.ts";
 export type { Scope } from "./core/plan.ts";

@@ -9,7 +9,9 @@ import type { Executor } from "../core/executor.ts";
 import type { Targets } from "../core/types.ts";
 import { isBundled, serveIfWorker } from "./parallel/bundle.ts";
 import type { WorkerOptions } from "./parallel/open.ts";
+import { WorkerPool } from "./parallel/worker_pool.ts";
 
+export { WorkerPool, type WorkerPoolOptions } from "./parallel/worker_pool.ts";
 export type { BackendOptions, RunOptions } from "../core/backend.ts";
 
 /** What the parallel backend takes. */
@@ -28,6 +30,11 @@ export interface ParallelOptions extends BackendOptions {
   isolation?: "thread" | "process";
   /** URLs of modules that each worker imports before any other. Default: none. */
   preload?: readonly string[];
+  /**
+   * Workers that outlive the run, in the place of `workers`, `isolation` and `preload`. Default: each run starts its own,
+   * and none is left after it.
+   */
+  pool?: WorkerPool;
 }
 
 /**
@@ -79,12 +86,22 @@ export class ParallelWorkflow<const T extends Targets> extends Backend<T> {
 const MOST_WORKERS = 1_024;
 
 function checkOptions(options: ParallelOptions): WorkerOptions {
+  const { pool, resources = {} } = options;
+  const twice = (["workers", "isolation", "preload"] as const)
+    .find((key) => pool && options[key] !== undefined);
+  if (twice !== undefined) {
+    throw new TypeError(
+      `Cannot make a backend as '${twice}' is given beside 'pool': give it to the pool.`,
+    );
+  }
+  if (pool !== undefined && !(pool instanceof WorkerPool)) {
+    throw new TypeError("Cannot make a backend as 'pool' must be a WorkerPool.");
+  }
   const {
     workers = globalThis.navigator?.hardwareConcurrency ?? 1,
-    resources = {},
     isolation = "thread",
     preload = [],
-  } = options;
+  } = pool?.options ?? options;
   const refuse = (what: string, expected: string, value: unknown, Kind = TypeError) => {
     throw new Kind(
       `Cannot make a backend as '${what}' must be ${expected}: current value is ${
@@ -107,7 +124,7 @@ function checkOptions(options: ParallelOptions): WorkerOptions {
   if (!Array.isArray(preload) || !preload.every((url) => typeof url === "string")) {
     refuse("preload", "a list of URLs", preload);
   }
-  return { workers, resources: { ...resources }, isolation, preload: [...preload] };
+  return { workers, resources: { ...resources }, isolation, preload: [...preload], pool };
 }
 
 // A bundle has no module of its own for workers to begin with: they begin with the bundle, and go on from here.

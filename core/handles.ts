@@ -13,7 +13,7 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 const CONVERSIONS = new Set(["toString", "valueOf", "toLocaleString", "toJSON"]);
 const MAX_NAME_LENGTH = 1_000;
 // Noting a place costs a few microseconds, so graphs with more names than anybody reads go without.
-const MOST_NAMED_PLACES = 10_000;
+const MOST_NAMED_PLACES = 30_000;
 let namedPlaces = 0;
 
 /** The proxy of a function's or method's node. */

@@ -57,7 +57,7 @@ export class NodeServer implements HostedProcess {
   readonly #control: Int32Array | undefined;
   readonly #known = new Map<number, Definition | AnyFunction | PluginHooks>();
   readonly #imports = new Map<string, Promise<string | undefined>>();
-  readonly #holdings = new Holdings();
+  #holdings = new Holdings();
   readonly #inbox: RunMessage[] = [];
   #report = new Report();
   #isRunning = false;
@@ -96,6 +96,22 @@ export class NodeServer implements HostedProcess {
       case "abort":
         this.#abortReason = rebuildThrown(message.reason);
         this.#running?.context.abort(this.#abortReason);
+        break;
+      case "reset":
+        this.#reset();
+    }
+  }
+
+  /** Imported modules stay; what a run made of them goes. */
+  #reset(): void {
+    this.#known.clear();
+    this.#holdings = new Holdings();
+    this.#abortReason = undefined;
+    this.#begun = 0;
+    this.#cuts = 0;
+    if (this.#control) {
+      Atomics.store(this.#control, CONTROL.BEGUN, 0);
+      Atomics.store(this.#control, CONTROL.ABORT, 0);
     }
   }
 

@@ -48,7 +48,9 @@ export type HostMessage =
   | { readonly type: "load"; readonly items: readonly LoadItem[] }
   | RunMessage
   | { readonly type: "give"; readonly node: number; readonly isLast: boolean }
-  | { readonly type: "abort"; readonly reason: ThrownRecord };
+  | { readonly type: "abort"; readonly reason: ThrownRecord }
+  /** Another run begins: of the one before, nothing is held any more. */
+  | { readonly type: "reset" };
 
 /** What has become of calls, in the order in which they were sent. */
 export interface ReportMessage {

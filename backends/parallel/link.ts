@@ -25,6 +25,8 @@ export interface WorkerLink {
   post(message: HostMessage, handedOver?: ArrayBuffer[]): void;
   /** Ends the worker at once; resolves when it is gone. */
   kill(): Promise<void>;
+  /** Leaves the worker, which has nothing to do, for another run; where there is no such, it is to be killed. */
+  park?(): Promise<void>;
   /** The latest lines that it wrote to standard error. */
   lastLines(): readonly string[];
   /** Notes a line that came by a message. */

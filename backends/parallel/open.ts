@@ -8,6 +8,7 @@ import type { OpenLink } from "./link.ts";
 import { Loading } from "./loading.ts";
 import { Pool } from "./pool.ts";
 import { Resources } from "./resources.ts";
+import type { WorkerPool } from "./worker_pool.ts";
 import { openThread, startNodeWorkers, startWebWorker } from "./threads.ts";
 
 /** What workers there are. */
@@ -16,6 +17,8 @@ export interface WorkerOptions {
   readonly isolation: "thread" | "process";
   readonly resources: Readonly<Record<string, number>>;
   readonly preload: readonly string[];
+  /** Where workers come from and go to, if they outlive the run. */
+  readonly pool: WorkerPool | undefined;
 }
 
 // Deno ends a thread when it next waits, which one that computes never does.
@@ -30,7 +33,7 @@ export async function openExecutor(
   setup: ExecutorSetup,
   options: WorkerOptions,
 ): Promise<Executor> {
-  const { workers, isolation, preload } = options;
+  const { workers, isolation, preload, pool: workerPool } = options;
   const { graph, initializations, isCancellable, warn } = setup;
   const resources = new Resources(graph, { ...options.resources, numCpus: workers });
   resources.check();
@@ -44,14 +47,19 @@ export async function openExecutor(
     const { openProcess } = await import("./processes.ts");
     openChild = (events) => openProcess(events, preload);
   }
-  const startThread = isBundled || (isCancellable && !CAN_STOP_THREADS)
+  const mustEnd = isCancellable || workerPool !== undefined;
+  const startThread = isBundled || (mustEnd && !CAN_STOP_THREADS)
     ? await startNodeWorkers()
     : startWebWorker;
+  const openIn = (kind: string, open: OpenLink) => workerPool?.opener(kind, open) ?? open;
+  const child = openChild && openIn("process", openChild);
   const pool = new Pool({
     size: workers,
     items: loading.messages,
-    open: isProcess ? openChild! : (events) => openThread(events, startThread, preload),
-    openStoppable: isProcess ? undefined : openChild,
+    open: isProcess
+      ? child!
+      : openIn("thread", (events) => openThread(events, startThread, preload)),
+    openStoppable: isProcess ? undefined : child,
   });
   return new ParallelExecutor(setup, { loading, resources, pool });
 }

@@ -62,9 +62,10 @@ export class Pool {
     return { alive: workers.length, starting };
   }
 
-  /** Ends all workers. */
+  /** Ends all workers, or leaves them for another run. */
   async close(): Promise<void> {
     this.isClosed = true;
-    await Promise.all(this.workers.filter(({ isAlive }) => isAlive).map((worker) => worker.kill()));
+    const alive = this.workers.filter(({ isAlive }) => isAlive);
+    await Promise.all(alive.map((worker) => worker.leave()));
   }
 }

@@ -220,6 +220,14 @@ export class PoolWorker {
     return this.link.kill();
   }
 
+  /** The run is over: leaves the worker for another one, if it is fit for that; else ends it. */
+  leave(): Promise<void> {
+    const isFit = this.isReady && this.isIdle && !this.isAbandoned;
+    if (!isFit || !this.link.park) return this.kill();
+    this.isAlive = false;
+    return this.link.park();
+  }
+
   /** What is to be said of its death. */
   errorOf({ exitCode, signal, error }: WorkerEnd): WorkerError {
     const cause = isRecord(error) ? rebuildThrown(error) : error;

@@ -1,6 +1,6 @@
 /** What only workers do: resources, ends of workers, timeouts that stop work, references, consoles. */
 
-import { isFuseError, ParallelWorkflow, workflow } from "functionfuse";
+import { isFuseError, ParallelWorkflow, WorkerPool, workflow } from "functionfuse";
 import type { ParallelOptions, Plugin, Target, WorkerError } from "functionfuse";
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -43,7 +43,7 @@ describe("Resources", () => {
   it("let only so many nodes run at once as share a resource, also by fractions", async () => {
     for (const [amount, most] of [[1, 1], [0.5, 2], [0.34, 2], [1 / 3, 3]]) {
       const { plugin, state } = gauge();
-      const wf = make(many(7), { workers: 4, resources: { _model: 1 }, plugins: [plugin] });
+      const wf = make(many(9, 60), { workers: 4, resources: { _model: 1 }, plugins: [plugin] });
       wf.query().setRemoteArgs({ resources: { _model: amount } });
       await wf.run();
       assert.equal(state.most, most, `${amount}`);
@@ -313,6 +313,38 @@ describe("What can't be carried to a worker", () => {
     const wf = make(nodes.sum(1, 2), { onWarning() {} });
     wf.query().replaceFunction((a: number, b: number) => a * 10 + b);
     assert.equal(await wf.run(), 12);
+  });
+});
+
+describe("A worker pool", () => {
+  for (const isolation of ["thread", "process"] as const) {
+    it(`serves several runs with the same workers: ${isolation}`, async () => {
+      await using pool = new WorkerPool({ workers: 2, isolation });
+      const run = (targets: Target | readonly Target[]) =>
+        new ParallelWorkflow(targets, { workflowName: "test", pool }).run();
+      const pids = new Set<unknown>();
+      for (let round = 0; round < 3; round++) {
+        const array = nodes.array(50_000, round);
+        assert.equal(await run(nodes.total(array, array)), 100_000 * round);
+        await failure(run([nodes.fail(1), nodes.wait(5)]));
+        for (
+          const id of await run([nodes.pid(nodes.wait(20)), nodes.pid(nodes.wait(20))]) as number[]
+        ) {
+          pids.add(id);
+        }
+      }
+      assert.ok(pids.size <= 2, `${[...pids]}`);
+      await Promise.all([run(nodes.wait(5)), run(nodes.wait(5)), run(nodes.wait(5))]);
+    });
+  }
+
+  it("replaces a worker that died, and takes no other options", async () => {
+    await using pool = new WorkerPool({ workers: 1 });
+    const run = (target: Target) =>
+      new ParallelWorkflow(target, { workflowName: "test", pool }).run();
+    assert.equal((await failure(run(nodes.die("exit")))).phase, "worker");
+    assert.equal(await run(nodes.sum(1, 2)), 3);
+    assert.throws(() => make(nodes.give(1), { pool }), { name: "TypeError", message: /'workers'/ });
   });
 });
 
