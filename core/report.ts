@@ -56,8 +56,8 @@ export interface ReportEntry {
   readonly problem: string | undefined;
 }
 
-/** The calls of a report, in order. */
-export function* readReport(report: ReportMessage): Generator<ReportEntry> {
+/** Visits the calls of a report, in order. */
+export function forEachReported(report: ReportMessage, visit: (entry: ReportEntry) => void): void {
   const { values, durations, held = [], unsendable = [] } = report;
   let nextHeld = 0;
   let nextUnsendable = 0;
@@ -68,6 +68,6 @@ export function* readReport(report: ReportMessage): Generator<ReportEntry> {
     const isUnsendable = unsendable[nextUnsendable] === position;
     const problem = isUnsendable ? unsendable[nextUnsendable + 1] as string : undefined;
     if (isUnsendable) nextUnsendable += 2;
-    yield { position, value: values[position], durationMs: durations[position], bytes, problem };
+    visit({ position, value: values[position], durationMs: durations[position], bytes, problem });
   }
 }

@@ -10,7 +10,7 @@ import { type Executor, HELD, type Pass } from "../../core/executor.ts";
 import type { Graph } from "../../core/graph.ts";
 import { PhaseFailure } from "../../core/node_host.ts";
 import type { LoadProblem, NodeMessage, ReportMessage } from "../../core/protocol.ts";
-import { readReport } from "../../core/report.ts";
+import { forEachReported } from "../../core/report.ts";
 import { describeThrown, rebuildThrown } from "../../core/thrown.ts";
 import type { WorkerError } from "../../core/errors.ts";
 import { Dispatcher, type Parts } from "./dispatcher.ts";
@@ -84,12 +84,9 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   report(worker: PoolWorker, report: ReportMessage): void {
     const { failure } = report;
     const done = worker.sent.splice(0, report.values.length);
-    for (const { position, value, durationMs, bytes, problem } of readReport(report)) {
+    forEachReported(report, ({ position, value, durationMs, bytes, problem }) => {
       const i = done[position];
-      if (worker.hasEnded(i)) {
-        worker.release(i);
-        continue;
-      }
+      if (worker.hasEnded(i)) return worker.release(i);
       this.#dispatcher.places.made(i, worker, bytes ?? 0);
       const id = this.#loading.idOf(i);
       if (id !== undefined) this.#dispatcher.costs.took(id, durationMs);
@@ -98,7 +95,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
       else if (bytes !== undefined && !this.#isDelivered(i)) outcome = { value: HELD };
       else if (this.#setup.readsBack) this.#dispatcher.places.release(i);
       this.#dispatcher.settle(i, outcome, durationMs);
-    }
+    });
     if (failure) this.#fail(worker, failure);
     this.#dispatcher.costs.reported(worker, done.length);
     if (!report.isCut) this.#dispatcher.extend(worker);
