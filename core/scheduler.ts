@@ -13,10 +13,8 @@ import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import { isPromiseLike, nestedNode } from "./node_host.ts";
 import { findBlocked, HAVE, LEAVE, READ, RUN } from "./plan.ts";
-import type { Storage } from "./storage.ts";
 import type { RunOutcome, RunSetup } from "./run_setup.ts";
 import { Tries } from "./tries.ts";
-import type { Watchers } from "./watchers.ts";
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
 const YIELD_AFTER_MS = 50;

@@ -60,11 +60,9 @@ const define: (options: SeedSequenceOptions) => Plugin = definePlugin(
  * assert.deepEqual(await wf.run(), [2, 3, 1]);
  * ```
  */
-export const seedSequence: (options?: SeedSequenceOptions) => Plugin = function seedSequence(
-  options = {},
-) {
+export function seedSequence(options: SeedSequenceOptions = {}): Plugin {
   return define(options);
-};
+}
 
 function seedMath(seed: number): Undo {
   return replaceRandom(stateFor(String(seed)));
