@@ -7,18 +7,16 @@
 
 import type { AnyFunction } from "./callable.ts";
 import { type Call, CallReader } from "./calls.ts";
-import { digestOf, findCarried, keepCarried, type Reference } from "./carried.ts";
-import { Definition, methodDefinition } from "./definition.ts";
+import { Definition } from "./definition.ts";
 import { isHandle } from "./handles.ts";
 import { Holdings } from "./holdings.ts";
+import { type Importer, Lookup } from "./lookup.ts";
 import { becomeHosted, type HostedProcess, TryContext } from "./node_context.ts";
 import { Environment, invoke, isPromiseLike, nestedNode, PhaseFailure } from "./node_host.ts";
-import type { Plugin, PluginHooks } from "./plugin.ts";
+import type { PluginHooks } from "./plugin.ts";
 import {
   CONTROL,
   type HostMessage,
-  type LoadItem,
-  type LoadProblem,
   type NodeMessage,
   type Preparation,
   type RunMessage,
@@ -33,13 +31,9 @@ export interface NodeScope {
 }
 
 /** What the process brings. */
-export interface NodeRuntime {
+export interface NodeRuntime extends Importer {
   /** Sends a message to the host, handing over buffers. */
   post(message: NodeMessage, handedOver?: ArrayBuffer[]): void;
-  /** The URL of the module that the process runs by itself, if that may be asked for: it is not imported again. */
-  readonly main?: string;
-  /** Imports a module. */
-  load(url: string): Promise<unknown>;
   /** Calls `action` so that it, and all that it starts, is in the scope. */
   runIn<T>(scope: NodeScope, action: () => T): T;
   /** The scope that the running code is in. */
@@ -55,8 +49,7 @@ const REPORT_EVERY_MS = 5;
 export class NodeServer implements HostedProcess {
   readonly #runtime: NodeRuntime;
   readonly #control: Int32Array | undefined;
-  readonly #known = new Map<number, Definition | AnyFunction | PluginHooks>();
-  readonly #imports = new Map<string, Promise<string | undefined>>();
+  readonly #lookup: Lookup;
   #holdings = new Holdings();
   readonly #inbox: RunMessage[] = [];
   #report = new Report();
@@ -69,13 +62,11 @@ export class NodeServer implements HostedProcess {
   #clock = 0;
   #sentAt = 0;
   #abortReason: unknown;
-  #stopImport: () => void = () => {};
-  #isMainStopped = false;
 
   constructor(runtime: NodeRuntime) {
     this.#runtime = runtime;
     this.#control = runtime.control;
-    keepCarried();
+    this.#lookup = new Lookup(runtime);
     becomeHosted(this);
     runtime.post({ type: "ready" });
   }
@@ -84,7 +75,8 @@ export class NodeServer implements HostedProcess {
   receive(message: HostMessage): void {
     switch (message.type) {
       case "load":
-        void this.#load(message.items);
+        void this.#lookup.load(message.items)
+          .then((problems) => this.#runtime.post({ type: "loaded", problems }));
         break;
       case "run":
         this.#inbox.push(message);
@@ -104,7 +96,7 @@ export class NodeServer implements HostedProcess {
 
   /** Imported modules stay; what a run made of them goes. */
   #reset(): void {
-    this.#known.clear();
+    this.#lookup.known.clear();
     this.#holdings = new Holdings();
     this.#abortReason = undefined;
     this.#begun = 0;
@@ -120,51 +112,7 @@ export class NodeServer implements HostedProcess {
   }
 
   stopImport(): void {
-    this.#isMainStopped = true;
-    this.#stopImport();
-  }
-
-  async #load(items: readonly LoadItem[]): Promise<void> {
-    const problems: LoadProblem[] = [];
-    for (const item of items) {
-      const problem = await this.#find(item);
-      if (problem) problems.push({ id: item.id, ...problem });
-    }
-    this.#runtime.post({ type: "loaded", problems });
-  }
-
-  async #find(item: LoadItem): Promise<Omit<LoadProblem, "id"> | undefined> {
-    const { reference } = item;
-    const failure = await this.#import(reference.module);
-    const origin = findCarried(reference);
-    if (!origin) return { kind: "missing", text: failure ?? notMade(reference) };
-    if (origin.name !== reference.name || await digestOf(origin.code) !== reference.digest) {
-      return {
-        kind: "changed",
-        text: `${reference.module} makes another ${origin.name} in its place`,
-      };
-    }
-    try {
-      this.#known.set(item.id, resolve(origin.value, item));
-    } catch (error) {
-      return { kind: "missing", text: `it can't be made: ${String(error)}` };
-    }
-  }
-
-  /** Imports once; gives why it went wrong, if it did. A module that comes to a `run()` is as good as imported. */
-  #import(url: string): Promise<string | undefined> {
-    const known = this.#imports.get(url);
-    if (known) return known;
-    if (url === this.#runtime.main && this.#isMainStopped) return Promise.resolve(undefined);
-    const imported = new Promise<string | undefined>((done) => {
-      this.#stopImport = () => done(undefined);
-      this.#runtime.load(url).then(
-        () => done(undefined),
-        (error) => done(`importing ${url} in a worker failed: ${String(error)}`),
-      );
-    });
-    this.#imports.set(url, imported);
-    return imported;
+    this.#lookup.stopImport();
   }
 
   /** Runs what has arrived, unless it does so already. */
@@ -241,7 +189,7 @@ export class NodeServer implements HostedProcess {
   }
 
   #run(scope: NodeScope, call: Call, preparation: Preparation | undefined): unknown {
-    const known = this.#known.get(call.id) as Definition | AnyFunction;
+    const known = this.#lookup.known.get(call.id) as Definition | AnyFunction;
     const { values } = this.#holdings;
     scope.node = call.node;
     scope.context = new TryContext((controller) => this.#asked(controller));
@@ -256,7 +204,7 @@ export class NodeServer implements HostedProcess {
       typeof known === "function" ? known(...args) : invoke(known, undefined, receiver, args);
     if (!preparation) return action();
     const initializations = preparation.plugins.map(({ id, data }) => ({
-      hooks: this.#known.get(id) as PluginHooks,
+      hooks: this.#lookup.known.get(id) as PluginHooks,
       data,
     }));
     return new Environment().run(preparation.node, initializations, action);
@@ -264,7 +212,7 @@ export class NodeServer implements HostedProcess {
 
   /** Keeps a value for its readers, and notes what the host is to know of it. */
   #keep({ node, id, instance, isWanted }: Call, value: unknown): boolean {
-    const known = this.#known.get(id);
+    const known = this.#lookup.known.get(id);
     const kind = known instanceof Definition ? known.kind : "function";
     try {
       if (isHandle(value)) throw nestedNode();
@@ -336,22 +284,3 @@ export class NodeServer implements HostedProcess {
 }
 
 const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")!.get!;
-
-function notMade({ module, name }: Reference): string {
-  return `importing ${module} does not make "${name}" there, as it is made inside a call or after the first run()`;
-}
-
-function resolve(value: unknown, { reference, method, options }: LoadItem) {
-  switch (reference.kind) {
-    case "definition":
-      return method === undefined
-        ? value as Definition
-        : methodDefinition(value as Definition, method);
-    case "plugin":
-      return (value as (options: unknown) => PluginHooks)(options);
-    case "pluginUse":
-      return (value as Plugin).hooks;
-    case "replacement":
-      return value as AnyFunction;
-  }
-}

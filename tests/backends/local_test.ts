@@ -1,15 +1,8 @@
-import {
-  definePlugin,
-  isFuseError,
-  LocalWorkflow,
-  type NodeError,
-  type Plugin,
-  workflow,
-} from "functionfuse";
+import { definePlugin, isFuseError, LocalWorkflow, type Plugin, workflow } from "functionfuse";
 import { MemoryStorage, storageFactory } from "functionfuse/storage";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { testBackend } from "../contract/backend.ts";
+import { failure, testBackend } from "../contract/backend.ts";
 
 const make = (target: ConstructorParameters<typeof LocalWorkflow>[0], options = {}) =>
   new LocalWorkflow(target, { workflowName: "test", ...options });
@@ -32,16 +25,6 @@ function flaky(failures: number) {
     return value;
   });
   return { node, state };
-}
-
-async function failure(run: Promise<unknown>): Promise<NodeError> {
-  try {
-    await run;
-  } catch (error) {
-    assert.ok(isFuseError(error, "NodeError"), String(error));
-    return error;
-  }
-  throw new assert.AssertionError({ message: "The run did not fail." });
 }
 
 describe("LocalWorkflow", () => {
