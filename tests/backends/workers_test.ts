@@ -333,7 +333,8 @@ describe("A worker pool", () => {
           pids.add(id);
         }
       }
-      assert.ok(pids.size <= 2, `${[...pids]}`);
+      // Without a pool there would be two in each round; one that is still starting when its run ends is not kept.
+      assert.ok(pids.size <= 4, `${[...pids]}`);
       await Promise.all([run(nodes.wait(5)), run(nodes.wait(5)), run(nodes.wait(5))]);
     });
   }
