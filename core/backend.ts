@@ -71,6 +71,14 @@ export interface ExecutorSetup {
   readonly warn: Warn;
 }
 
+/** Carries out no node: enough where all that is needed is read. */
+const READER: Executor = {
+  slots: 16,
+  execute: () => undefined,
+  abandon() {},
+  cancel() {},
+};
+
 /** The base of all backends. */
 export abstract class Backend<const T extends Targets> {
   /** The name under which results are stored. */
@@ -167,14 +175,13 @@ export abstract class Backend<const T extends Targets> {
     const warn = (message: string) => watchers.warn(message);
     const readsBack = storage?.alwaysRead ?? false;
     const isCancellable = signal !== undefined;
-    const made = this.createExecutor({ graph, initializations, readsBack, isCancellable, warn });
-    // Nothing is awaited without need: synchronous nodes run before `run` returns.
-    const executor = isPromiseLike(made) ? await made : made;
+    const setup: ExecutorSetup = { graph, initializations, readsBack, isCancellable, warn };
+    let executor: Executor | undefined;
     const unreadable = new Set<number>();
     const hasRun = new Uint8Array(graph.nodes.length);
     const failures = new Map<number, NodeError>();
     const retries = new Map<number, number>();
-    const lasting = { graph, workflowName, storage, executor, watchers, signal, hasRun };
+    const lasting = { graph, workflowName, storage, watchers, signal, hasRun };
     let have: ReadonlyMap<number, unknown> = new Map();
     try {
       for (;;) {
@@ -187,18 +194,24 @@ export abstract class Backend<const T extends Targets> {
         };
         const isFirst = !storage && held.size === 0 && !hasRun.includes(1) && failures.size === 0;
         const actions = planRun(graph, isFirst ? undefined : available, this.#scope);
-        if (storage && actions.includes(RUN)) await storage.newWorkflow(workflowName);
+        const runsAny = actions.includes(RUN);
+        if (runsAny && !executor) {
+          const made = this.createExecutor(setup);
+          // Nothing is awaited without need: synchronous nodes run before `run` returns.
+          executor = isPromiseLike(made) ? await made : made;
+        }
+        if (storage && runsAny) await storage.newWorkflow(workflowName);
         if (watchers.isAny) {
           watchers.runStart({ workflowName, ...countActions(actions, available) });
         }
         const run = { actions, available, have, failures, retries, onFailure: this.#onFailure };
-        const outcome = await new Run({ ...lasting, ...run }).start();
+        const outcome = await new Run({ ...lasting, ...run, executor: executor ?? READER }).start();
         if (outcome.kind === "done") return outcome.values;
         for (const i of outcome.unread) unreadable.add(i);
         have = outcome.have;
       }
     } finally {
-      if (executor.close) await executor.close();
+      if (executor?.close) await executor.close();
     }
   }
 
