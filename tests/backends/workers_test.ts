@@ -3,9 +3,11 @@
 import { isFuseError, ParallelWorkflow, WorkerPool, workflow } from "functionfuse";
 import type { ParallelOptions, Plugin, Target, WorkerError } from "functionfuse";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { failure, useFolder } from "../contract/backend.ts";
 import * as nodes from "../support/nodes.ts";
 
@@ -369,6 +371,19 @@ describe("After a run", () => {
     await settle();
     const after = count();
     assert.ok(after[0] <= before[0] + 1 && after[1] <= before[1] + 1, `${before} → ${after}`);
+  });
+});
+
+describe("Deno's sanitizers", () => {
+  const skip = process.versions.deno ? false : "only Deno has them";
+  it("find no worker, timer or file that a run has left", { skip }, () => {
+    const file = fileURLToPath(new URL("../fixtures/leaks.ts", import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["test", "-A", file], {
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /12 passed/);
   });
 });
 
