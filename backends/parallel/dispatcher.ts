@@ -45,6 +45,7 @@ export class Dispatcher {
   #pass!: Pass;
   #isStopped = false;
   #isDispatching = false;
+  #fatal: WorkerError | undefined;
 
   constructor(setup: ExecutorSetup, { loading, resources, pool }: Parts) {
     this.#loading = loading;
@@ -79,6 +80,12 @@ export class Dispatcher {
     for (const worker of this.#pool.workers) if (worker.isAlive) this.takeBack(worker);
   }
 
+  /** Nothing more can be run: whatever waits fails. */
+  giveUp(error: WorkerError): void {
+    this.#fatal = error;
+    for (const i of this.#queue.takeAll()) this.enqueue(i);
+  }
+
   /** Sends a worker what follows the nodes that it has, now that there is room. */
   extend(worker: PoolWorker): void {
     if (this.#isStopped || worker.frontier.length === 0) return;
@@ -89,6 +96,7 @@ export class Dispatcher {
   enqueue(i: number): void {
     if (!this.hands.has(i)) return;
     if (this.#isStopped) return this.settle(i, { error: new NotRun() });
+    if (this.#fatal) return this.settle(i, { error: new PhaseFailure("worker", this.#fatal) });
     this.#queue.add(i, this.#resources.of(i));
     this.schedule();
   }

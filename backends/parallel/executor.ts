@@ -25,6 +25,7 @@ const WINDOW = 4_096;
 // How long a node that has asked for its signal is given to come to an end.
 const GRACE_MS = 1_000;
 const MOST_FAILED_STARTS = 3;
+const MOST_IDLE_DEATHS = 5;
 
 /** The executor of one run: what the run asks for, and what the workers tell. */
 export class ParallelExecutor implements Executor, WorkerEvents {
@@ -37,6 +38,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   readonly #endings = new Set<Promise<void>>();
   #pass!: Pass;
   #failedStarts = 0;
+  #idleDeaths = 0;
 
   constructor(setup: ExecutorSetup, parts: Parts) {
     this.#setup = setup;
@@ -152,11 +154,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     const sent = this.#bury(worker);
     const error = worker.errorOf(end);
     if (!worker.isReady) this.#noteFailedStart(error);
-    else if (running < 0) {
-      this.#setup.warn(
-        `${error.message} No node was running in it; what it held is computed again.`,
-      );
-    }
+    else if (running < 0) this.#noteIdleDeath(error);
     const culprit = sent[running];
     if (culprit !== undefined) {
       this.#dispatcher.settle(culprit, { error: new PhaseFailure("worker", error) });
@@ -176,6 +174,15 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     worker.isCutting = false;
     this.#dispatcher.afterWork(worker);
     return sent;
+  }
+
+  /** What a node has left behind may end its worker again and again. */
+  #noteIdleDeath(error: WorkerError): void {
+    this.#setup.warn(`${error.message} No node was running in it; what it held is computed again.`);
+    // One that was killed may fare better next time.
+    if (error.cause !== undefined && ++this.#idleDeaths >= MOST_IDLE_DEATHS) {
+      this.#dispatcher.giveUp(error);
+    }
   }
 
   #noteFailedStart(error: WorkerError): void {

@@ -245,6 +245,17 @@ function captureErrors() {
   return { lines, stop: () => void (console.error = before) };
 }
 
+describe("A node that leaves something behind which ends its worker", () => {
+  it("ends the run with what that was, however often it is tried", async () => {
+    const target = nodes.give([nodes.stray(), nodes.give(nodes.wait(300, [2]))]);
+    const wf = make(target, { onWarning() {} });
+    wf.query().setRemoteArgs({ maxRetries: 3, retryDelayMs: 1 });
+    const error = await failure(wf.run());
+    assert.equal(error.phase, "worker");
+    assert.match(error.message, /threw outside its nodes: .*stray/);
+  });
+});
+
 describe("A child process", () => {
   it("that is killed is reported with the signal", async () => {
     const error = await failure(make(nodes.die("kill"), { isolation: "process" }).run());

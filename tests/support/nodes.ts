@@ -196,6 +196,13 @@ export const die = workflow("die", async (how: string, ..._after: unknown[]) => 
   if (how === "kill") process.kill(process.pid, "SIGKILL");
   await pause(5_000);
 });
+/** Leaves something behind that ends its worker after it. */
+export const stray = workflow("stray", () => {
+  setTimeout(() => {
+    throw new Error("stray");
+  }, 0);
+  return [1];
+});
 export const pid = workflow("pid", (..._after: unknown[]) => process.pid);
 
 const environment = { level: 0, trace: [] as string[] };
