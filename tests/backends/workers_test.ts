@@ -247,8 +247,7 @@ function captureErrors() {
 
 describe("A node that leaves something behind which ends its worker", () => {
   it("ends the run with what that was, however often it is tried", async () => {
-    const target = nodes.give([nodes.stray(), nodes.give(nodes.wait(300, [2]))]);
-    const wf = make(target, { onWarning() {} });
+    const wf = make(nodes.wait(200, nodes.stray()), { workers: 1, onWarning() {} });
     wf.query().setRemoteArgs({ maxRetries: 3, retryDelayMs: 1 });
     const error = await failure(wf.run());
     assert.equal(error.phase, "worker");
