@@ -35,7 +35,9 @@ export const startWebWorker: StartThread = (data, port, { failed, exited }) => {
   const worker = new Worker(entry(), { type: "module" });
   worker.onerror = (event) => {
     event.preventDefault();
-    failed(event.error ?? new Error(event.message));
+    // Bun tells what was thrown as it would print it: lines of code, and below them the message.
+    const [, message] = /^(?:\w*[eE]rror): (.*)$/m.exec(event.message) ?? [];
+    failed(event.error ?? new Error(message ?? event.message));
     // Deno ends the worker then, and says nothing else.
     if (isSilent) exited(1);
   };
