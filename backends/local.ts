@@ -4,9 +4,15 @@
  * @module
  */
 
-import { Backend, type BackendOptions, type ExecutorSetup } from "../core/backend.ts";
+import {
+  Backend,
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  type ExecutorSetup,
+} from "../core/backend.ts";
 import type { Executor } from "../core/executor.ts";
 import { InPlace } from "../core/in_place.ts";
+import { checkKeys } from "../core/options.ts";
 import type { Targets } from "../core/types.ts";
 
 export type { BackendOptions, RunOptions } from "../core/backend.ts";
@@ -38,6 +44,7 @@ export class LocalWorkflow<const T extends Targets> extends Backend<T> {
    * @throws {TypeError} If an option has a wrong value.
    */
   constructor(targets: T, options: BackendOptions) {
+    checkKeys("make a backend", options, BACKEND_OPTIONS);
     super(targets, options, console.warn);
   }
 

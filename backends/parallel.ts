@@ -4,8 +4,14 @@
  * @module
  */
 
-import { Backend, type BackendOptions, type ExecutorSetup } from "../core/backend.ts";
+import {
+  Backend,
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  type ExecutorSetup,
+} from "../core/backend.ts";
 import type { Executor } from "../core/executor.ts";
+import { checkKeys } from "../core/options.ts";
 import type { Targets } from "../core/types.ts";
 import { isBundled, serveIfWorker } from "./parallel/bundle.ts";
 import type { WorkerOptions } from "./parallel/open.ts";
@@ -71,6 +77,7 @@ export class ParallelWorkflow<const T extends Targets> extends Backend<T> {
    * @throws {TypeError | RangeError} If an option has a wrong value.
    */
   constructor(targets: T, options: ParallelOptions) {
+    checkKeys("make a backend", options, [...BACKEND_OPTIONS, ...OWN_OPTIONS]);
     super(targets, options, console.warn);
     this.#options = checkOptions(options);
   }
@@ -83,6 +90,7 @@ export class ParallelWorkflow<const T extends Targets> extends Backend<T> {
   }
 }
 
+const OWN_OPTIONS = ["workers", "resources", "isolation", "preload", "pool"];
 const MOST_WORKERS = 1_024;
 
 function checkOptions(options: ParallelOptions): WorkerOptions {

@@ -9,6 +9,7 @@ import { type Initializations, initializeOnHost } from "./initializers.ts";
 import { checkNames, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
 import { isImportedForDefinitions, stopImport } from "./node_context.ts";
+import { checkKeys } from "./options.ts";
 import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
 import { isPromiseLike } from "./node_host.ts";
@@ -42,6 +43,21 @@ export interface BackendOptions {
   /** Takes warnings, a line or more each. Default: `console.warn`. */
   onWarning?: Warn;
 }
+
+/**
+ * The options that every backend takes.
+ *
+ * @internal
+ */
+export const BACKEND_OPTIONS: readonly string[] = [
+  "workflowName",
+  "storage",
+  "plugins",
+  "reuse",
+  "scope",
+  "onFailure",
+  "onWarning",
+];
 
 /**
  * Takes a warning for the user.
@@ -149,6 +165,7 @@ export abstract class Backend<const T extends Targets> {
   async run(options: RunOptions = {}): Promise<Results<T>> {
     // In a worker that imports this module for its definitions, nothing after this is to happen.
     if (isImportedForDefinitions()) return stopImport();
+    checkKeys("run", options, ["signal"]);
     const started = performance.now();
     const watchers = new Watchers(this.#graph, this.#warn);
     let error: unknown;

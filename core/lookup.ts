@@ -79,7 +79,9 @@ export class Lookup {
 }
 
 function notMade({ module, name }: Reference): string {
-  return `importing ${module} does not make "${name}" there, as it is made inside a call or after the first run()`;
+  return `importing ${module} does not make ${
+    name ? `"${name}"` : "it"
+  } there, as it is made inside a call or after the first run()`;
 }
 
 function resolve(value: unknown, { reference, method, options }: LoadItem) {

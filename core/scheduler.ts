@@ -60,7 +60,7 @@ export class Run implements Pass {
     this.actions = setup.actions;
     this.#tries = new Tries(setup);
     this.#isTold = setup.executor.begin !== undefined;
-    this.#isTimed = !this.#isTold && (setup.storage !== undefined || setup.watchers.isAny);
+    this.#isTimed = setup.storage !== undefined || setup.watchers.isAny;
     const count = setup.graph.nodes.length;
     this.#isTarget = new Uint8Array(count);
     for (const target of setup.graph.targetIndexes) this.#isTarget[target] = 1;

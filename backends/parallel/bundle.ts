@@ -3,13 +3,21 @@
 /** Whether it has been. */
 export const isBundled = !import.meta.url.endsWith("/backends/parallel/bundle.ts");
 
-/** Tells a child process what to import first, and that it is one. */
-export const PRELOAD_VARIABLE = "FUNCTIONFUSE_CHILD_PRELOAD";
+/** The variable of the environment that tells a child process that it is one, and how it begins. */
+export const CHILD_VARIABLE = "FUNCTIONFUSE_CHILD";
+
+/** How a child process begins. */
+export interface ChildBegin {
+  /** URLs of modules to import first. */
+  readonly preload: readonly string[];
+  /** The process id of the host. */
+  readonly host: number;
+}
 
 /** Makes this process, or thread, a node host if it was started as one. */
 export async function serveIfWorker(): Promise<void> {
   const { default: process } = await import("node:process");
   const { workerData } = await import("node:worker_threads");
   if (workerData?.functionfuse) await import("./thread.ts");
-  else if (process.env[PRELOAD_VARIABLE] !== undefined) await import("./child.ts");
+  else if (process.env[CHILD_VARIABLE] !== undefined) await import("./child.ts");
 }

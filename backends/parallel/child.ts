@@ -2,16 +2,17 @@
 
 import { writeSync } from "node:fs";
 import process from "node:process";
+import { Worker } from "node:worker_threads";
 import { NodeServer } from "../../core/node_server.ts";
 import type { HostMessage } from "../../core/protocol.ts";
 import { describeThrown } from "../../core/thrown.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
-import { PRELOAD_VARIABLE } from "./bundle.ts";
+import { CHILD_VARIABLE, type ChildBegin } from "./bundle.ts";
 import { watchExits } from "./exits.ts";
 import { hostedRuntime } from "./hosted.ts";
 
-const preload: string[] = JSON.parse(process.env[PRELOAD_VARIABLE] ?? "[]");
-delete process.env[PRELOAD_VARIABLE];
+const { preload, host }: ChildBegin = JSON.parse(process.env[CHILD_VARIABLE]!);
+delete process.env[CHILD_VARIABLE];
 
 /** At once, as a node that computes lets nothing else happen. */
 function writeAll(bytes: Uint8Array): void {
@@ -29,7 +30,7 @@ function writeAll(bytes: Uint8Array): void {
 
 const runtime = hostedRuntime((message) => writeAll(encodeFrame(message)), { preload });
 const server = new NodeServer(runtime);
-const receive = decodeFrames((message) => server.receive(message as HostMessage));
+const receive = decodeFrames((message) => server.receive(message as HostMessage), () => {});
 process.stdin.on("data", receive);
 process.stdin.on("end", () => process.exit(0));
 // What a node writes to standard output would be taken for messages.
@@ -41,3 +42,10 @@ watchExits({
   threw: (error) => runtime.post({ type: "dying", thrown: describeThrown(error) }),
   exits: () => {},
 });
+
+// A node that computes does not see that the host is gone: a thread beside it does.
+const watch = `
+import process from "node:process";
+setInterval(() => process.ppid === ${host} || process.kill(process.pid, "SIGKILL"), 500);
+`;
+new Worker(new URL(`data:text/javascript,${encodeURIComponent(watch)}`)).unref();

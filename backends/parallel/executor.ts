@@ -86,6 +86,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   report(worker: PoolWorker, report: ReportMessage): void {
     const { failure } = report;
     const done = worker.sent.splice(0, report.values.length);
+    worker.latest = done.at(-1) ?? worker.latest;
     forEachReported(report, ({ position, value, durationMs, bytes, problem }) => {
       const i = done[position];
       if (worker.hasEnded(i)) return worker.release(i);
@@ -152,7 +153,9 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   died(worker: PoolWorker, end: WorkerEnd): void {
     const running = worker.runningAtEnd();
     const sent = this.#bury(worker);
-    const error = worker.errorOf(end);
+    const latest = sent[running - 1] ?? worker.latest;
+    const name = latest === undefined ? undefined : this.#graph.nodes[latest].name;
+    const error = worker.errorOf(end, name);
     if (!worker.isReady) this.#noteFailedStart(error);
     else if (running < 0) this.#noteIdleDeath(error);
     const culprit = sent[running];

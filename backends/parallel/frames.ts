@@ -7,7 +7,8 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import v8 from "node:v8";
 
-const MARK = Buffer.from("FUSE");
+// Nothing that a program would print.
+const MARK = Buffer.from([0, 0x46, 0x55, 0x53, 0x45, 0xff, 0xfe, 1]);
 const HEADER_BYTES = MARK.length + 4;
 const LONGEST = 2 ** 32 - 1;
 
@@ -44,8 +45,14 @@ export function encodeFrame(message: unknown): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** Takes bytes as they come, in pieces of any size, and gives whole messages. */
-export function decodeFrames(receive: (message: unknown) => void): (bytes: Uint8Array) => void {
+/**
+ * Takes bytes as they come, in pieces of any size, and gives whole messages. What lies between them, as when a node lets
+ * another program write to the same stream, goes to `other`.
+ */
+export function decodeFrames(
+  receive: (message: unknown) => void,
+  other: (bytes: Uint8Array) => void,
+): (bytes: Uint8Array) => void {
   let pieces: Uint8Array[] = [];
   let length = 0;
   let wanted = HEADER_BYTES;
@@ -53,21 +60,31 @@ export function decodeFrames(receive: (message: unknown) => void): (bytes: Uint8
     pieces.push(bytes);
     length += bytes.length;
     while (length >= wanted) {
-      const all = pieces.length === 1 ? Buffer.from(pieces[0]) : Buffer.concat(pieces);
-      if (!all.subarray(0, MARK.length).equals(MARK)) {
-        throw new TypeError(
-          `What arrived is no message but ${JSON.stringify(String(all.subarray(0, 80)))}: ` +
-            `write to standard error instead of standard output.`,
-        );
-      }
-      const end = HEADER_BYTES + all.readUInt32LE(MARK.length);
+      let all = pieces.length === 1 ? Buffer.from(pieces[0]) : Buffer.concat(pieces);
+      const start = startOf(all);
+      if (start > 0) other(all.subarray(0, start));
+      all = all.subarray(start);
       pieces = [all];
-      wanted = end;
-      if (length < end) return;
-      pieces = [all.subarray(end)];
-      length -= end;
+      length = all.length;
       wanted = HEADER_BYTES;
-      receive(deserialize(all.subarray(HEADER_BYTES, end)));
+      if (length < wanted) return;
+      wanted += all.readUInt32LE(MARK.length);
+      if (length < wanted) return;
+      pieces = [all.subarray(wanted)];
+      length -= wanted;
+      const payload = all.subarray(HEADER_BYTES, wanted);
+      wanted = HEADER_BYTES;
+      receive(deserialize(payload));
     }
   };
+}
+
+/** Where the first mark begins, or what may turn out to be one; else the end. */
+function startOf(bytes: Buffer): number {
+  const found = bytes.indexOf(MARK);
+  if (found >= 0) return found;
+  for (let at = Math.max(0, bytes.length - MARK.length + 1); at < bytes.length; at++) {
+    if (bytes.subarray(at).equals(MARK.subarray(0, bytes.length - at))) return at;
+  }
+  return bytes.length;
 }

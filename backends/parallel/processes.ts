@@ -6,14 +6,15 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { NodeMessage } from "../../core/protocol.ts";
-import { isBundled, PRELOAD_VARIABLE } from "./bundle.ts";
+import { CHILD_VARIABLE, type ChildBegin, isBundled } from "./bundle.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
 import { LastLines, type LinkEvents, type WorkerLink } from "./link.ts";
 
 /** Starts a child process, which imports the modules of `preload` first. */
 export function openProcess(events: LinkEvents, preload: readonly string[]): WorkerLink {
-  const child = spawn(process.execPath, childArguments(), {
-    env: { ...process.env, [PRELOAD_VARIABLE]: JSON.stringify(preload) },
+  const begin: ChildBegin = { preload, host: process.pid };
+  const child = spawn(process.execPath, [...childArguments(), ...process.argv.slice(2)], {
+    env: { ...process.env, [CHILD_VARIABLE]: JSON.stringify(begin) },
     stdio: ["pipe", "pipe", "pipe"],
   });
   const lastLines = new LastLines();
@@ -32,23 +33,17 @@ export function openProcess(events: LinkEvents, preload: readonly string[]): Wor
     });
     child.on("close", (code, signal) => end(code ?? undefined, signal ?? undefined));
   });
-  child.stderr.on("data", (data) => {
+  const print = (data: Uint8Array) => {
     lastLines.add(String(data));
     process.stderr.write(data);
-  });
+  };
+  child.stderr.on("data", print);
   const receive = decodeFrames((message) => {
     const said = message as NodeMessage;
     if (said.type === "dying") error = said.thrown;
     else if (!isOver) events.message(said);
-  });
-  child.stdout.on("data", (data) => {
-    try {
-      receive(data);
-    } catch (thrown) {
-      error ??= thrown;
-      kill();
-    }
-  });
+  }, print);
+  child.stdout.on("data", receive);
   // A child that is gone says so by its end; what is still written to it is of no interest.
   child.stdin.on("error", () => {});
   // By its id: Deno loses the signal of a child that is ended by its own method.

@@ -32,7 +32,10 @@ export type StartThread = (
  * to, and keeps the process from ending.
  */
 export const startWebWorker: StartThread = (data, port, { failed, exited }) => {
-  const worker = new Worker(entry(), { type: "module" });
+  // Deno's have the arguments of the command line by themselves.
+  const options: WorkerOptions & { argv?: readonly string[] } = { type: "module" };
+  if (!isSilent) options.argv = commandLine();
+  const worker = new Worker(entry(), options);
   worker.onerror = (event) => {
     event.preventDefault();
     // Bun tells what was thrown as it would print it: lines of code, and below them the message.
@@ -48,11 +51,20 @@ export const startWebWorker: StartThread = (data, port, { failed, exited }) => {
 
 const isSilent = "Deno" in globalThis;
 
+/** What nodes read from the command line is to be there too. */
+function commandLine(): readonly string[] {
+  return (globalThis as unknown as { process: NodeJS.Process }).process.argv.slice(2);
+}
+
 /** Threads as Node.js knows them: slower to start, but when they are ended the process can end, whatever they do. */
 export async function startNodeWorkers(): Promise<StartThread> {
   const { Worker } = await import("node:worker_threads");
   return (data, port, { failed, exited }) => {
-    const worker = new Worker(entry(), { workerData: data, transferList: [port as never] });
+    const worker = new Worker(entry(), {
+      workerData: data,
+      transferList: [port as never],
+      argv: [...commandLine()],
+    });
     worker.on("error", failed);
     worker.on("exit", exited);
     return () => worker.terminate();

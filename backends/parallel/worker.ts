@@ -37,6 +37,8 @@ export class PoolWorker {
   hasAsked = false;
   /** No more is sent until what was taken back, or dropped, is reported. */
   isCutting = false;
+  /** The node that it reported last. */
+  latest: number | undefined;
   /** How many calls it has reported in its life. */
   reported = 0;
   /** When it was last heard of, or sent the first of its nodes. */
@@ -229,7 +231,7 @@ export class PoolWorker {
   }
 
   /** What is to be said of its death. */
-  errorOf({ exitCode, signal, error }: WorkerEnd): WorkerError {
+  errorOf({ exitCode, signal, error }: WorkerEnd, latest: string | undefined): WorkerError {
     const cause = isRecord(error) ? rebuildThrown(error) : error;
     const how = cause !== undefined
       ? `threw outside its nodes: ${
@@ -242,8 +244,13 @@ export class PoolWorker {
     const said = lastLines.length === 0
       ? ""
       : ` Its last lines:\n${lastLines.map((line) => `    ${line}`).join("\n")}`;
+    const whose = cause !== undefined && latest !== undefined
+      ? ` Perhaps "${latest}", which ran in it before, left it behind: await every promise in a node.`
+      : "";
     return new WorkerError(
-      `The worker ${how}.${cause === undefined && signal === undefined ? ADVICE : ""}${said}`,
+      `The worker ${how}.${whose}${
+        cause === undefined && signal === undefined ? ADVICE : ""
+      }${said}`,
       { exitCode, signal, lastLines, ...(cause === undefined ? {} : { cause }) },
     );
   }

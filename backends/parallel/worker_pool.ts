@@ -1,5 +1,6 @@
 /** Workers that outlive a run. */
 
+import { checkKeys } from "../../core/options.ts";
 import type { LinkEvents, OpenLink, WorkerLink } from "./link.ts";
 
 /** What workers a pool has. */
@@ -15,7 +16,8 @@ export interface WorkerPoolOptions {
 /**
  * Workers for several runs, one after the other or at once: only the first run waits for them to start.
  *
- * Modules stay loaded, and keep what they have in variables. The process does not end before the pool is closed.
+ * Modules stay loaded, and keep what they have in variables. The process does not end before the pool is closed, by
+ * `await using` as here, or by `await pool.close()`.
  *
  * @example
  * ```ts
@@ -40,6 +42,7 @@ export class WorkerPool {
 
   /** Starts nothing yet: workers are started when a run needs them. */
   constructor(options: WorkerPoolOptions = {}) {
+    checkKeys("make a worker pool", options, ["workers", "isolation", "preload"]);
     this.options = { ...options };
   }
 
@@ -58,6 +61,9 @@ export class WorkerPool {
 
   /** @internal Opens a worker of a kind, or takes one that an earlier run has left. */
   opener(kind: string, open: OpenLink): OpenLink {
+    if (this.#isClosed) {
+      throw new TypeError("Cannot run in the worker pool, as it is closed: make another one.");
+    }
     return (events) => {
       const parked = this.#parked.get(kind)?.pop();
       if (parked) return parked.adopt(events);

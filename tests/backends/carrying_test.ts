@@ -1,8 +1,8 @@
 /** How functions reach workers: from plain scripts, from modules by URL, from compiled programs. */
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -28,11 +28,16 @@ function execute(program: string, args: string[]): Promise<{ stdout: string; std
 
 /** Writes a script and runs it in this runtime. */
 function runScript(text: string, from: string = ROOT): Promise<{ stdout: string; stderr: string }> {
+  return execute(process.execPath, scriptArguments(text, from));
+}
+
+/** Writes a script; gives what to run it with, its own argument included. */
+function scriptArguments(text: string, from: string = ROOT): string[] {
   const file = `${path("script")}.ts`;
   writeFileSync(file, text.replaceAll("ROOT", from.replace(/\/$/, "")));
   const isUrl = from.startsWith("http");
   const flags = isUrl ? ["--no-config", "--no-lock"] : ["--config", join(ROOT, "deno.json")];
-  return execute(process.execPath, bun ? [file] : ["run", "-A", "--quiet", ...flags, file]);
+  return [...(bun ? [] : ["run", "-A", "--quiet", ...flags]), file, "argument"];
 }
 
 const SCRIPT = `
@@ -126,6 +131,64 @@ const inner = workflow(async function inner(x: number) {
 console.log(await new ParallelWorkflow(inner(3), { workflowName: "outer" }).run());
 `);
     assert.equal(stdout, "12\n");
+  });
+});
+
+for (const isolation of ["thread", "process"]) {
+  describe(`A script with workers of the kind ${isolation}`, () => {
+    it("gives them its arguments, and nodes may let other programs print", async () => {
+      for (const signal of ["undefined", "new AbortController().signal"]) {
+        const { stdout, stderr } = await runScript(`
+import { ParallelWorkflow, workflow } from "ROOT/mod.ts";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+const told = process.argv[2];
+const tell = workflow(function tell() {
+  spawnSync("echo", ["from elsewhere"], { stdio: "inherit" });
+  return [told, process.argv[2]];
+});
+const wf = new ParallelWorkflow(tell(), { workflowName: "script", isolation: "${isolation}" });
+console.log(JSON.stringify(await wf.run({ signal: ${signal} })));
+`);
+        assert.match(stdout, /^\["argument","argument"\]$/m);
+        assert.match(stdout + stderr, /from elsewhere/);
+      }
+    });
+  });
+}
+
+describe("A script that is killed", () => {
+  it("leaves no child process behind, though its node computes", async () => {
+    const file = path("pid");
+    const script = spawn(
+      process.execPath,
+      scriptArguments(`
+import { ParallelWorkflow, workflow } from "ROOT/mod.ts";
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+const spin = workflow(function spin() {
+  writeFileSync("${file}", String(process.pid));
+  for (;;);
+});
+await new ParallelWorkflow(spin(), { workflowName: "script", isolation: "process" }).run();
+`),
+      { stdio: "ignore" },
+    );
+    const pause = () => new Promise((done) => setTimeout(done, 50));
+    const read = () => existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+    while (read() === 0) await pause();
+    const isAlive = () => {
+      try {
+        return process.kill(read(), 0);
+      } catch {
+        return false;
+      }
+    };
+    assert.ok(isAlive());
+    process.kill(script.pid!, "SIGKILL");
+    const started = performance.now();
+    while (isAlive() && performance.now() - started < 20_000) await pause();
+    assert.ok(!isAlive());
   });
 });
 

@@ -135,6 +135,10 @@ describe("Resources", () => {
     });
     assert.throws(() => make(nodes.give(1), { resources: { a: -1 } }), { message: /resources/ });
     assert.throws(() => make(nodes.give(1), { preload: "x" as never }), { message: /preload/ });
+    assert.throws(() => make(nodes.give(1), { workerz: 2 } as never), {
+      name: "TypeError",
+      message: /'workerz' is no option: known are .*workers/,
+    });
   });
 });
 
@@ -251,7 +255,7 @@ describe("A node that leaves something behind which ends its worker", () => {
     wf.query().setRemoteArgs({ maxRetries: 3, retryDelayMs: 1 });
     const error = await failure(wf.run());
     assert.equal(error.phase, "worker");
-    assert.match(error.message, /threw outside its nodes: .*stray/);
+    assert.match(error.message, /threw outside its nodes: .*stray.*Perhaps "stray_\d+"/);
   });
 });
 
@@ -357,6 +361,8 @@ describe("A worker pool", () => {
       new ParallelWorkflow(target, { workflowName: "test", pool }).run();
     assert.equal((await failure(run(nodes.die("exit")))).phase, "worker");
     assert.equal(await run(nodes.sum(1, 2)), 3);
+    await pool.close();
+    await assert.rejects(run(nodes.sum(1, 2)), { name: "TypeError", message: /it is closed/ });
     assert.throws(() => make(nodes.give(1), { pool }), { name: "TypeError", message: /'workers'/ });
   });
 });
