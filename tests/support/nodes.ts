@@ -87,6 +87,9 @@ export const Tape = workflow(
     all() {
       return [...this.said];
     }
+    where() {
+      return process.pid;
+    }
     fail() {
       throw new Error("the tape is torn");
     }
