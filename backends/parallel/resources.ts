@@ -33,12 +33,18 @@ export class Resources {
   readonly #total: Map<string, number>;
   readonly #free: Map<string, number>;
   readonly #needs = new Map<Policy, Needs>();
+  /** Instances of which a call has a time limit: they have to live where that can be kept. */
+  readonly #limited = new Set<number>();
 
   /** `total` holds `numCpus` and what else there is; what it does not name there is none of, but of memory any amount. */
   constructor(graph: Graph, total: Readonly<Record<string, number>>) {
     this.#graph = graph;
     this.#total = new Map(Object.entries(total).map(([name, amount]) => [name, asParts(amount)]));
     this.#free = new Map(this.#total);
+    for (const [i, { policy }] of graph.settings) {
+      const instance = graph.instances[i];
+      if (instance >= 0 && policy && policy.timeoutMs < Infinity) this.#limited.add(instance);
+    }
   }
 
   /**
@@ -64,6 +70,12 @@ export class Resources {
 
   /** What a node needs. */
   of(i: number): Needs {
+    const needs = this.#own(i);
+    if (this.#limited.size === 0 || !this.#limited.has(i) || needs.isLimited) return needs;
+    return { ...needs, key: `true ${needs.key}`, isPlain: false, isLimited: true };
+  }
+
+  #own(i: number): Needs {
     const policy = this.#graph.settings.size > 0 ? this.#graph.settings.get(i)?.policy : undefined;
     if (!policy) return PLAIN;
     let needs = this.#needs.get(policy);

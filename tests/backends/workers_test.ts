@@ -234,6 +234,18 @@ for (const isolation of ["thread", "process"] as const) {
       assert.ok(after.user < 200_000, `${after.user} µs of 300 ms`);
     });
 
+    it("is stopped with its instance when a call that never waits runs out of time", async () => {
+      const tape = new nodes.Tape("first");
+      const wf = run([tape.say("second"), tape.spin()]);
+      wf.query(".*spin.*").setRemoteArgs({ timeoutMs: 300 });
+      const error = await failure(wf.run());
+      assert.equal(error.phase, "timeout");
+      await settle();
+      const used = process.cpuUsage();
+      await new Promise((done) => setTimeout(done, 300));
+      assert.ok(process.cpuUsage(used).user < 200_000);
+    });
+
     it("names the node before each line that it prints", async () => {
       const lines = captureErrors();
       await run([nodes.print("one\ntwo", "three").setName("speaker")]).run();

@@ -90,6 +90,9 @@ export const Tape = workflow(
     where() {
       return process.pid;
     }
+    spin() {
+      for (;;);
+    }
     fail() {
       throw new Error("the tape is torn");
     }
