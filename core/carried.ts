@@ -17,6 +17,8 @@ export interface Origin {
   readonly kind: CarriedKind;
   /** The module's URL; `undefined` in a REPL or a notebook, or where the runtime does not say. */
   readonly module: string | undefined;
+  /** The call that made it: of `workflow`, `definePlugin`, the plugin itself or `replaceFunction`. */
+  readonly site: CallSite;
   /** How many of the kind the module made before. */
   readonly ordinal: number;
   readonly name: string;
@@ -59,7 +61,7 @@ export function noteOrigin(
   const key = `${kind} ${module}`;
   const ordinal = carried.made.get(key) ?? 0;
   carried.made.set(key, ordinal + 1);
-  const origin = { kind, module, ordinal, ...made };
+  const origin = { kind, module, site, ordinal, ...made };
   carried.kept?.set(`${key} ${ordinal}`, origin);
   return origin;
 }

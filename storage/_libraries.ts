@@ -15,3 +15,45 @@ export const { DevalueError, parse, stringify } =
 /** Globs. */
 export const { default: picomatch } =
   await (isDeno ? import("npm:picomatch@4.0.7") : import("picomatch"));
+
+// The heavy ones are loaded by who first needs them.
+
+/** The S3 client. */
+export const loadS3 = (): Promise<typeof import("@aws-sdk/client-s3")> =>
+  isDeno ? import("npm:@aws-sdk/client-s3@3.1169.0") : import("@aws-sdk/client-s3");
+
+/** Uploads to S3 in parts. */
+export const loadS3Upload = (): Promise<typeof import("@aws-sdk/lib-storage")> =>
+  isDeno ? import("npm:@aws-sdk/lib-storage@3.1169.0") : import("@aws-sdk/lib-storage");
+
+/** Chunked arrays in the format Zarr. */
+export const loadZarr = (): Promise<typeof import("zarrita")> =>
+  isDeno ? import("npm:zarrita@0.7.5") : import("zarrita");
+
+/** Arrays in the format HDF5. */
+export const loadHdf5 = (): Promise<typeof import("h5wasm/node")> =>
+  isDeno ? import("npm:h5wasm@0.10.3/node") : import("h5wasm/node");
+
+/** Tables in memory and in the format Arrow IPC. */
+export const loadArrow = (): Promise<typeof import("apache-arrow")> =>
+  isDeno ? import("npm:apache-arrow@21.2.0") : import("apache-arrow");
+
+/** Reads tables in the format Parquet. */
+export const loadParquet = (): Promise<typeof import("hyparquet")> =>
+  isDeno ? import("npm:hyparquet@1.31.5") : import("hyparquet");
+
+/** Writes tables in the format Parquet. */
+export const loadParquetWriter = (): Promise<typeof import("hyparquet-writer")> =>
+  isDeno ? import("npm:hyparquet-writer@0.17.0") : import("hyparquet-writer");
+
+/** Parses TypeScript. */
+export const loadParser = (): Promise<typeof import("@babel/parser")> =>
+  isDeno ? import("npm:@babel/parser@8.1.2") : import("@babel/parser");
+
+/** Tells which variable a name means. */
+export const loadScopes = (): Promise<typeof import("eslint-scope")> =>
+  isDeno ? import("npm:eslint-scope@9.1.2") : import("eslint-scope");
+
+/** Parses JSON with comments, as lock files and configurations are written in. */
+export const loadJsonc = (): Promise<typeof import("jsonc-parser")> =>
+  isDeno ? import("npm:jsonc-parser@3.3.1") : import("jsonc-parser");

@@ -6,7 +6,8 @@ import * as fs from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
-import type { ObjectStore, OpenObject } from "./object_store.ts";
+import { FilePlace } from "./_places.ts";
+import type { ObjectStore, OpenObject, Place } from "./object_store.ts";
 import { storageError, TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
 /** Options of {@link FileStorage}. */
@@ -122,6 +123,21 @@ class FileObjects implements ObjectStore {
       "remove",
       path,
       () => rm(path, { recursive: true }).then(() => true, ifMissing(false)),
+    );
+  }
+
+  append(folder: string, name: string, text: string): Promise<void> {
+    const path = join(this.#root, folder, name);
+    return this.#attempt("save", path, () => {
+      fs.mkdirSync(join(this.#root, folder), { recursive: true });
+      fs.appendFileSync(path, text);
+    });
+  }
+
+  place(folder: string, name: string): Place {
+    return new FilePlace(
+      join(this.#root, folder, name),
+      (operation, path, action) => this.#attempt(operation, path, action),
     );
   }
 

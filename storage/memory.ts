@@ -1,7 +1,8 @@
 /** A storage in this process's memory: for tests, and for notebooks that run a graph again and again. */
 
 import { Buffer } from "node:buffer";
-import { type ObjectStore, openBytes, type OpenObject } from "./object_store.ts";
+import { MemoryPlace } from "./_places.ts";
+import { type ObjectStore, openBytes, type OpenObject, type Place } from "./object_store.ts";
 import { TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
 /** Options of {@link MemoryStorage}. */
@@ -19,6 +20,7 @@ export class MemoryStorage extends TaskStorage {
 export class MemoryObjects implements ObjectStore {
   readonly location = "memory";
   readonly #folders = new Map<string, Map<string, Uint8Array>>();
+  readonly #places = new Map<string, Uint8Array<ArrayBuffer>>();
 
   prepare(folder: string): Promise<void> {
     this.#folder(folder);
@@ -57,8 +59,18 @@ export class MemoryObjects implements ObjectStore {
     return Promise.resolve(this.#folders.get(folder)?.delete(name) ?? false);
   }
 
-  removeFolder(folder: string): Promise<boolean> {
-    return Promise.resolve(this.#folders.delete(folder));
+  async removeFolder(folder: string): Promise<boolean> {
+    await new MemoryPlace(this.#places, folder).remove();
+    return this.#folders.delete(folder);
+  }
+
+  append(folder: string, name: string, text: string): Promise<void> {
+    const before = this.#folder(folder).get(name) ?? new Uint8Array();
+    return this.put(folder, name, [Buffer.from(before), Buffer.from(text)]);
+  }
+
+  place(folder: string, name: string): Place {
+    return new MemoryPlace(this.#places, `${folder}/${name}`);
   }
 
   #folder(name: string): Map<string, Uint8Array> {

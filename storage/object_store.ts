@@ -37,6 +37,38 @@ export interface ObjectStore {
   remove(folder: string, name: string): Promise<boolean>;
   /** Removes a folder with all that is in it, and gives whether there was one. */
   removeFolder(folder: string): Promise<boolean>;
+  /**
+   * Adds to the end of an object that only one process writes; it need not be whole if that is killed. The object is a
+   * journal: small, and never read while it is written by those who need all of it.
+   */
+  append(folder: string, name: string, text: string): Promise<void>;
+  /** A place for files beside the objects of a folder; `list` does not give them. */
+  place(folder: string, name: string): Place;
+}
+
+/**
+ * A place of its own for what a serializer writes: files by names, which may have slashes.
+ *
+ * A miss is `undefined`; what is thrown is a failure.
+ */
+export interface Place {
+  /** The real folder, where it is one: for libraries that open files by themselves. It is made by `write`. */
+  readonly path: string | undefined;
+  /** Where it is, for messages. */
+  readonly location: string;
+  /** Writes a file as a whole. */
+  write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** The size of a file in bytes. */
+  size(name: string): Promise<number | undefined>;
+  /** Reads a file, or a part of it. */
+  read(
+    name: string,
+    range?: { offset: number; length: number },
+  ): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** The names of all files, in any order. */
+  list(): Promise<string[]>;
+  /** Removes everything. */
+  remove(): Promise<void>;
 }
 
 /** An object whose bytes are in memory already. */

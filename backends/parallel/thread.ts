@@ -25,6 +25,6 @@ async function receiveData(): Promise<ThreadData> {
   }
   return await new Promise((resolve) => {
     const take = (event: Event) => resolve((event as MessageEvent<ThreadData>).data);
-    self.addEventListener("message", take, { once: true });
+    self.addEventListener("message", take as never, { once: true });
   });
 }

@@ -1,0 +1,25 @@
+/** The contract of serializers: how big values are kept beside the object that they belong to, in a format of their own. */
+
+import type { Place } from "../object_store.ts";
+
+/** What a serializer notes of a value, to load it by; it is kept as JSON. */
+export type Notes = null | boolean | number | string | readonly Notes[] | { [key: string]: Notes };
+
+/**
+ * Keeps values of one kind in their own format.
+ *
+ * A stored value is searched for parts that a serializer takes; each is saved in a place of its own, and whoever reads the
+ * value finds in its stead what `load` gives: usually a handle that reads what it is asked for.
+ */
+export interface Serializer<V = unknown, L = unknown> {
+  /** A name that stored objects refer to; it must stay the same. */
+  readonly name: string;
+  /** Whether it takes a value; called for every object in every stored value, so it should be quick. */
+  test(value: unknown): value is V;
+  /** Writes the value, and returns what `load` will need to know. */
+  save(value: V, place: Place): Promise<Notes | void>;
+  /** Gives the value back, or a handle that reads parts of it. */
+  load(place: Place, notes: Notes): L | Promise<L>;
+  /** Removes what was saved. Default: everything in the place. */
+  remove?(place: Place, notes: Notes): Promise<void>;
+}
