@@ -3,11 +3,11 @@
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { open, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
 import { FilePlace } from "./_places.ts";
-import type { ObjectStore, OpenObject, Place } from "./object_store.ts";
+import { type ObjectStore, openBytes, type OpenObject, type Place } from "./object_store.ts";
 import { storageError, TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
 /** Options of {@link FileStorage}. */
@@ -40,8 +40,10 @@ export class FileStorage extends TaskStorage {
   }
 }
 
-// Small files are written in one piece.
+// Small files are written and read in one piece.
 const SMALL_BYTES = 64 * 1024;
+// What systems read at once is limited.
+const LONGEST_READ_BYTES = 1024 * 1024 * 1024;
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1_000;
 
 class FileObjects implements ObjectStore {
@@ -80,18 +82,33 @@ class FileObjects implements ObjectStore {
 
   open(folder: string, name: string): Promise<OpenObject | undefined> {
     const path = join(this.#root, folder, name);
-    return this.#attempt("read", path, async () => {
+    return this.#attempt("read", path, () => {
       // Opened before anything is asked of it: whatever is written meanwhile is another file.
-      const file = await open(path).catch(ifMissing(undefined));
-      if (!file) return undefined;
-      const byteLength = fs.fstatSync(file.fd).size;
-      return {
-        byteLength,
-        read: (offset: number, length: number) =>
-          this.#attempt("read", path, () => readRange(file, offset, length)),
-        close: () => file.close(),
-      };
+      const file = openIfThere(path);
+      if (file === undefined) return undefined;
+      try {
+        // A small file is read at once, which costs less than asking for its size.
+        const start = new Uint8Array(SMALL_BYTES);
+        const count = fs.readSync(file, start, 0, SMALL_BYTES, 0);
+        if (count < SMALL_BYTES) {
+          fs.closeSync(file);
+          return openBytes(start.subarray(0, count));
+        }
+        return this.#openLarge(path, file);
+      } catch (error) {
+        fs.closeSync(file);
+        throw error;
+      }
     });
+  }
+
+  #openLarge(path: string, file: number): OpenObject {
+    return {
+      byteLength: fs.fstatSync(file).size,
+      read: (offset, length) =>
+        this.#attempt("read", path, () => readRange(file, offset, length)),
+      close: () => Promise.resolve(fs.closeSync(file)),
+    };
   }
 
   has(folder: string, name: string): Promise<boolean> {
@@ -101,6 +118,13 @@ class FileObjects implements ObjectStore {
   list(folder: string): Promise<string[]> {
     const path = join(this.#root, folder);
     return this.#attempt("list", path, () => readdir(path).catch(ifMissing([])));
+  }
+
+  listFolders(): Promise<string[]> {
+    return this.#attempt("list", this.#root, async () => {
+      const entries = await readdir(this.#root, { withFileTypes: true }).catch(ifMissing([]));
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    });
   }
 
   rename(folder: string, from: string, to: string): Promise<void> {
@@ -184,19 +208,29 @@ function writeChunks(path: string, chunks: readonly Uint8Array<ArrayBuffer>[]): 
   }
 }
 
-async function readRange(
-  file: fs.promises.FileHandle,
-  offset: number,
-  length: number,
-): Promise<ArrayBuffer> {
+async function readRange(file: number, offset: number, length: number): Promise<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+    const count = await readSome(file, bytes, done, offset + done);
     // Cut off meanwhile; the checksum will say so.
-    if (bytesRead === 0) break;
-    done += bytesRead;
+    if (count === 0) break;
+    done += count;
   }
   return bytes.buffer;
+}
+
+const readSome = (file: number, into: Uint8Array, at: number, from: number) =>
+  new Promise<number>((resolve, reject) => {
+    const length = Math.min(into.length - at, LONGEST_READ_BYTES);
+    fs.read(file, into, at, length, from, (error, count) => error ? reject(error) : resolve(count));
+  });
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return fs.openSync(path, "r");
+  } catch (error) {
+    return ifMissing(undefined)(error as NodeJS.ErrnoException);
+  }
 }
 
 function ifMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {

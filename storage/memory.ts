@@ -45,6 +45,10 @@ export class MemoryObjects implements ObjectStore {
     return Promise.resolve([...this.#folders.get(folder)?.keys() ?? []]);
   }
 
+  listFolders(): Promise<string[]> {
+    return Promise.resolve([...this.#folders.keys()]);
+  }
+
   rename(folder: string, from: string, to: string): Promise<void> {
     const objects = this.#folder(folder);
     const bytes = objects.get(from);

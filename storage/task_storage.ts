@@ -2,10 +2,26 @@
 
 import { picomatch } from "./_libraries.ts";
 import { CodecError, isFuseError, StorageError, type StorageOperation } from "../core/errors.ts";
-import type { Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
-import { encodeObject, type Header, readHeader, readValue, taskInfo } from "./codec.ts";
+import type {
+  Origin,
+  RecipeReader,
+  Saved,
+  Storage,
+  StoredRecord,
+  TaskInfo,
+  TaskSelection,
+} from "../core/storage.ts";
+import {
+  encodeObject,
+  type Header,
+  readHeader,
+  readValue,
+  storedRecord,
+  taskInfo,
+} from "./codec.ts";
 import { keyOf, nameOf } from "./keys.ts";
 import type { ObjectStore, OpenObject } from "./object_store.ts";
+import { recipes } from "./recipes.ts";
 
 /** What every storage takes. */
 export interface TaskStorageOptions {
@@ -15,10 +31,14 @@ export interface TaskStorageOptions {
 
 const SUFFIX = ".fuse";
 const DAMAGED_SUFFIX = ".damaged";
+const JOURNAL_SUFFIX = ".jsonl";
+// Enough for a store over a network to be busy, few enough for it not to refuse.
+const RECORDS_AT_ONCE = 32;
 
 /** A storage of tasks in any place that keeps objects. */
 export class TaskStorage implements Storage {
   readonly alwaysRead: boolean;
+  readonly recipes: RecipeReader = recipes;
   readonly #objects: ObjectStore;
 
   /** @ignore Made by `storageFactory`. */
@@ -35,20 +55,80 @@ export class TaskStorage implements Storage {
     await this.#objects.prepare(folderOf(workflow));
   }
 
-  async save(workflow: string, task: string, value: unknown, origin?: Origin): Promise<void> {
+  async save(workflow: string, task: string, value: unknown, origin?: Origin): Promise<Saved> {
     const folder = folderOf(workflow);
     const object = objectOf(task);
     // Encoded before anything is awaited: the value may change as soon as the caller goes on.
-    const chunks = encodeObject(workflow, task, value, origin);
+    const { chunks, valueDigest } = encodeObject(workflow, task, value, origin);
     await this.#objects.put(folder, object, chunks);
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    return { valueDigest, bytes, isSerialized: false };
   }
 
-  readTask(workflow: string, task: string): Promise<unknown> {
-    return this.#open(workflow, task, readValue);
+  async readTask(workflow: string, task: string): Promise<unknown> {
+    const read = await this.#open(workflow, task, async (object, header) => ({
+      value: await readValue(object, header),
+    }));
+    if (!read) throw await this.#missing(workflow, task);
+    return read.value;
   }
 
-  taskInfo(workflow: string, task: string): Promise<TaskInfo> {
-    return this.#open(workflow, task, (object, header) => taskInfo(header, object.byteLength));
+  async taskInfo(workflow: string, task: string): Promise<TaskInfo> {
+    const info = await this.#open(
+      workflow,
+      task,
+      (object, header) => taskInfo(header, object.byteLength),
+    );
+    return info ?? Promise.reject(await this.#missing(workflow, task));
+  }
+
+  async readRecords(
+    workflow: string,
+    tasks: readonly string[],
+  ): Promise<Map<string, StoredRecord | StorageError>> {
+    const records = new Map<string, StoredRecord | StorageError>();
+    const waiting = tasks.values();
+    const readOn = async () => {
+      for (const task of waiting) {
+        try {
+          const record = await this.#open(
+            workflow,
+            task,
+            (object, header) => storedRecord(header, object.byteLength),
+          );
+          if (record) records.set(task, record);
+        } catch (error) {
+          if (!isFuseError(error, "StorageError") || !isBad(error)) throw error;
+          records.set(task, error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: RECORDS_AT_ONCE }, readOn));
+    return records;
+  }
+
+  async addToJournal(workflow: string, run: string, lines: string): Promise<void> {
+    await this.#objects.append(folderOf(workflow), keyOf(run) + JOURNAL_SUFFIX, lines);
+  }
+
+  async listRuns(workflow: string): Promise<string[]> {
+    const runs: string[] = [];
+    for (const object of await this.#objects.list(folderOf(workflow))) {
+      if (!object.endsWith(JOURNAL_SUFFIX)) continue;
+      const run = nameOf(object.slice(0, -JOURNAL_SUFFIX.length));
+      if (run !== undefined) runs.push(run);
+    }
+    return runs.sort();
+  }
+
+  async readJournal(workflow: string, run: string): Promise<string | undefined> {
+    const object = await this.#objects.open(folderOf(workflow), keyOf(run) + JOURNAL_SUFFIX);
+    if (!object) return undefined;
+    try {
+      return new TextDecoder().decode(await object.read(0, object.byteLength));
+    } finally {
+      await object.close();
+    }
   }
 
   async hasTask(workflow: string, task: string): Promise<boolean> {
@@ -61,8 +141,19 @@ export class TaskStorage implements Storage {
     const names: string[] = [];
     for (const object of await this.#objects.list(folder)) {
       if (!object.endsWith(SUFFIX)) continue;
-      const name = nameOf(object.slice(0, -SUFFIX.length)) ?? await this.#readName(folder, object);
+      const name = nameOf(object.slice(0, -SUFFIX.length)) ??
+        (await this.#readNames(folder, object))?.task;
       if (name !== undefined && matches(name)) names.push(name);
+    }
+    return names.sort();
+  }
+
+  async listWorkflows(): Promise<string[]> {
+    const names: string[] = [];
+    for (const folder of await this.#objects.listFolders?.() ?? []) {
+      const objects = (await this.#objects.list(folder)).filter((name) => name.endsWith(SUFFIX));
+      const name = await this.#workflowOf(folder, objects);
+      if (name !== undefined) names.push(name);
     }
     return names.sort();
   }
@@ -81,12 +172,12 @@ export class TaskStorage implements Storage {
     return await this.#objects.removeFolder(folderOf(workflow));
   }
 
-  /** Reads of an object what `use` wants; a bad object is set aside, so that it is met only once. */
+  /** Reads of an object what `use` wants, if it is there; a bad one is set aside, so that it is met only once. */
   async #open<T>(
     workflow: string,
     task: string,
     use: (object: OpenObject, header: Header) => T | Promise<T>,
-  ): Promise<T> {
+  ): Promise<T | undefined> {
     const read = () => this.#read(workflow, task, use);
     try {
       // A second time, as somebody may have written it anew meanwhile: only what stays bad is set aside.
@@ -115,9 +206,9 @@ export class TaskStorage implements Storage {
     workflow: string,
     task: string,
     use: (object: OpenObject, header: Header) => T | Promise<T>,
-  ): Promise<T> {
+  ): Promise<T | undefined> {
     const object = await this.#objects.open(folderOf(workflow), objectOf(task));
-    if (!object) throw await this.#missing(workflow, task);
+    if (!object) return undefined;
     try {
       const header = await readHeader(object);
       if (header.task !== task) {
@@ -143,11 +234,25 @@ export class TaskStorage implements Storage {
     );
   }
 
-  /** The name of an object whose key was cut; `undefined` for one that can't be read, which `readTask` will report. */
-  async #readName(folder: string, name: string): Promise<string | undefined> {
+  /** The workflow of a folder with these objects; `undefined` for a folder that is none of ours, or holds no values. */
+  async #workflowOf(folder: string, objects: readonly string[]): Promise<string | undefined> {
+    if (objects.length === 0) return undefined;
+    const written = nameOf(folder);
+    if (written !== undefined) return keyOf(written) === folder ? written : undefined;
+    for (const object of objects) {
+      const name = (await this.#readNames(folder, object))?.workflow;
+      if (name !== undefined && keyOf(name) === folder) return name;
+    }
+  }
+
+  /** The names in an object, for where keys were cut; `undefined` if it can't be read, which `readTask` will report. */
+  async #readNames(
+    folder: string,
+    name: string,
+  ): Promise<Pick<Header, "workflow" | "task"> | undefined> {
     const object = await this.#objects.open(folder, name);
     try {
-      return object && (await readHeader(object)).task;
+      return object && await readHeader(object);
     } catch (error) {
       if (isFuseError(error, "CodecError", "UnsupportedError")) return undefined;
       throw error;
@@ -155,6 +260,11 @@ export class TaskStorage implements Storage {
       await object?.close();
     }
   }
+}
+
+/** Whether a value is of no use, rather than the storage out of order. */
+function isBad(error: StorageError): boolean {
+  return error.reason === "damaged" || error.reason === "unsupported";
 }
 
 /** A `StorageError`, in one line. */

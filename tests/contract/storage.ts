@@ -293,6 +293,19 @@ export function testStorage(name: string, make: () => TestedStorage): void {
       assert.equal(await storage.removeWorkflow("nowhere"), false);
     });
 
+    it("and workflows, whatever their names, if something is stored of them", async () => {
+      const names = ["plain", "Mixed Case", "../up", "x".repeat(500), "é".repeat(300), "con"];
+      for (const name of names) await storage.save(name, "A long name ".repeat(30), 1);
+      await storage.newWorkflow("without values");
+      assert.deepEqual(await storage.listWorkflows!(), names.toSorted());
+      await storage.removeWorkflow("../up");
+      await storage.removeTask("plain", { pattern: "*" });
+      assert.deepEqual(
+        await storage.listWorkflows!(),
+        names.filter((name) => !["../up", "plain"].includes(name)).sort(),
+      );
+    });
+
     it("and removes them", async () => {
       for (const name of ["a1", "a2", "b"]) await storage.save(WORKFLOW, name, name);
       assert.equal(await storage.removeTask(WORKFLOW, { taskName: "b" }), 1);
