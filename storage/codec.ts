@@ -17,7 +17,7 @@
 
 import { createHash } from "node:crypto";
 import { CodecError, isFuseError, UnsupportedError } from "../core/errors.ts";
-import type { Origin, TaskInfo } from "../core/storage.ts";
+import type { Origin, Recipe, StoredRecord, TaskInfo } from "../core/storage.ts";
 import { VERSION } from "../core/version.ts";
 import { decodeValue, encodeValue, type Encoding } from "./_values.ts";
 
@@ -33,8 +33,10 @@ export interface Header {
   readonly durationMs: number | null;
   /** Digest of the code that gave the value; `null` where only names decide on reuse. */
   readonly functionDigest: string | null;
-  /** Digest of the arguments and of the parents' identity; `null` where only names decide on reuse. */
+  /** Digest of the arguments as they were written; `null` where only names decide on reuse. */
   readonly inputsDigest: string | null;
+  /** The rest of what the value was made from, if that is known. */
+  readonly recipe?: Omit<Recipe, "code" | "inputs">;
   readonly encoding: Encoding;
   /** Length of the text, in bytes. */
   readonly textBytes: number;
@@ -69,7 +71,7 @@ export function encodeObject(
   task: string,
   value: unknown,
   origin?: Origin,
-): Bytes[] {
+): { readonly chunks: Bytes[]; readonly valueDigest: string } {
   const { encoding, text, parts } = encodeValue(value);
   const textBytes = new TextEncoder().encode(text);
   const payload = [textBytes, ...parts].flatMap((piece) => [piece, padding(piece.length)]);
@@ -81,20 +83,20 @@ export function encodeObject(
     savedAt: new Date().toISOString(),
     definition: origin?.definition ?? null,
     durationMs: origin ? Math.round(origin.durationMs * 1000) / 1000 : null,
-    functionDigest: null,
-    inputsDigest: null,
+    ...recipeFields(origin?.recipe),
     encoding,
     textBytes: textBytes.length,
     partBytes: parts.map((part) => part.length),
     payloadDigest: digest(payload).toString("hex"),
   };
+  const valueDigest = header.payloadDigest;
   const headerBytes = new TextEncoder().encode(JSON.stringify(header));
   const head = new Uint8Array(aligned(PREFIX_BYTES + headerBytes.length));
   head.set(MAGIC);
   new DataView(head.buffer).setUint32(8, headerBytes.length, true);
   head.set(headerBytes, PREFIX_BYTES);
   head.set(headDigest(head), DIGEST_OFFSET);
-  return [head, ...payload];
+  return { chunks: [head, ...payload], valueDigest };
 }
 
 /**
@@ -169,6 +171,27 @@ export function taskInfo(header: Header, bytes: number): TaskInfo {
     version,
     ...(definition !== null && { definition }),
     ...(durationMs !== null && { durationMs }),
+  };
+}
+
+/** What a header tells the next run. */
+export function storedRecord(header: Header, bytes: number): StoredRecord {
+  const { functionDigest: code, inputsDigest: inputs, recipe, payloadDigest } = header;
+  const isKnown = recipe !== undefined && code !== null && inputs !== null;
+  return {
+    valueDigest: payloadDigest,
+    recipe: isKnown ? { code, inputs, ...recipe } : undefined,
+    bytes,
+  };
+}
+
+function recipeFields(recipe: Recipe | undefined) {
+  if (!recipe) return { functionDigest: null, inputsDigest: null };
+  const { code, inputs, parents, codeParts, inputParts } = recipe;
+  return {
+    functionDigest: code,
+    inputsDigest: inputs,
+    recipe: { parents, codeParts, inputParts },
   };
 }
 

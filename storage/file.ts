@@ -105,8 +105,7 @@ class FileObjects implements ObjectStore {
   #openLarge(path: string, file: number): OpenObject {
     return {
       byteLength: fs.fstatSync(file).size,
-      read: (offset, length) =>
-        this.#attempt("read", path, () => readRange(file, offset, length)),
+      read: (offset, length) => this.#attempt("read", path, () => readRange(file, offset, length)),
       close: () => Promise.resolve(fs.closeSync(file)),
     };
   }

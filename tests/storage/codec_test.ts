@@ -26,7 +26,7 @@ function everything(): unknown {
 }
 
 const encode = () =>
-  new Uint8Array(Buffer.concat(encodeObject("golden", "value", everything(), ORIGIN)));
+  new Uint8Array(Buffer.concat(encodeObject("golden", "value", everything(), ORIGIN).chunks));
 
 describe("The format of stored objects", () => {
   it("is the same in all runtimes and versions: byte for byte what the stored example is", async () => {
@@ -52,7 +52,7 @@ describe("The format of stored objects", () => {
 
   it("keeps plain values as JSON that anything can read", async () => {
     const value = { accuracy: 0.95, labels: ["a", "b"], nested: [[1, 2], null] };
-    const bytes = new Uint8Array(Buffer.concat(encodeObject("w", "t", value)));
+    const bytes = new Uint8Array(Buffer.concat(encodeObject("w", "t", value).chunks));
     const { encoding, payloadOffset, textBytes, partBytes } = await readHeader(openBytes(bytes));
     assert.deepEqual([encoding, partBytes], ["json", []]);
     const text = new TextDecoder().decode(bytes.subarray(payloadOffset, payloadOffset + textBytes));
@@ -61,16 +61,13 @@ describe("The format of stored objects", () => {
 
   it("copies no part when it encodes, and aligns them all", async () => {
     const values = new Float64Array(1_000);
-    const chunks = encodeObject("w", "t", { values });
+    const { chunks } = encodeObject("w", "t", { values });
     assert.ok(chunks.some((chunk) => chunk.buffer === values.buffer));
     let offset = 0;
     for (const chunk of chunks) {
       if (chunk.buffer === values.buffer) assert.equal(offset % 64, 0);
       offset += chunk.length;
     }
-    const header = await readHeader(openBytes(new Uint8Array(Buffer.concat(chunks))));
-    // The place for exact reuse is there, though names alone decide so far.
-    assert.deepEqual([header.functionDigest, header.inputsDigest], [null, null]);
   });
 
   it("refuses a newer format, saying so", async () => {

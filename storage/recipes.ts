@@ -1,0 +1,106 @@
+/** What exact reuse needs to know of code and arguments. */
+
+import { createHash } from "node:crypto";
+import * as crypto from "node:crypto";
+import type { RecipeReader } from "../core/storage.ts";
+import { CodecError, isFuseError } from "../core/errors.ts";
+import { readCode } from "./code/mod.ts";
+import { encodeValue } from "./_values.ts";
+
+/** Reads recipes in the way of all storages of this library. */
+export const recipes: RecipeReader = { digest, digestValue, readCode };
+
+function digest(...texts: readonly string[]): string {
+  return crypto.hash("sha256", texts.length === 1 ? texts[0] : texts.join("\u0000"));
+}
+
+function digestValue(value: unknown): { digest: string; unfollowed?: string } {
+  try {
+    return { digest: digestPlain(value) };
+  } catch (error) {
+    if (!isFuseError(error, "CodecError")) throw error;
+    const copier = new DescribingCopier();
+    return { digest: digestPlain(copier.copy(value)), unfollowed: copier.unfollowed };
+  }
+}
+
+function digestPlain(value: unknown): string {
+  const { encoding, text, parts } = encodeValue(value);
+  if (parts.length === 0) return digest(encoding, text);
+  const hash = createHash("sha256").update(encoding).update("\u0000").update(text);
+  for (const part of parts) hash.update(`\u0000${part.length}\u0000`).update(part);
+  return hash.digest("hex");
+}
+
+/** Copies a value with descriptions in the places of functions and instances, which can't be stored. */
+class DescribingCopier {
+  unfollowed: string | undefined;
+  readonly #copies = new Map<object, unknown>();
+
+  copy(value: unknown): unknown {
+    if (typeof value === "function") {
+      this.unfollowed = "a function among its arguments is compared by its own text alone";
+      return { "\u0000function": sourceOf(value as (...args: never[]) => unknown) };
+    }
+    if (typeof value === "symbol") return { "\u0000symbol": String(value) };
+    if (typeof value !== "object" || value === null) return value;
+    const known = this.#copies.get(value);
+    if (known !== undefined) return known;
+    if (isStorable(value)) return value;
+    return Array.isArray(value) ? this.#fill(value, []) : this.#copyObject(value);
+  }
+
+  #copyObject(value: object): unknown {
+    if (value instanceof Map) {
+      const entries = new Map();
+      this.#copies.set(value, entries);
+      for (const [key, entry] of value) entries.set(this.copy(key), this.copy(entry));
+      return entries;
+    }
+    if (value instanceof Set) {
+      const entries = new Set();
+      this.#copies.set(value, entries);
+      for (const entry of value) entries.add(this.copy(entry));
+      return entries;
+    }
+    const { constructor } = Object.getPrototypeOf(value) ?? {};
+    if (constructor === Object || constructor === undefined) return this.#fill(value, {});
+    const source = sourceOf(constructor);
+    this.unfollowed = `an instance of ${constructor.name} among its arguments is compared by ` +
+      "its fields and the text of its class alone";
+    return this.#fill(value, { "\u0000class": source });
+  }
+
+  #fill(from: object, to: object): object {
+    this.#copies.set(from, to);
+    for (const key of Object.keys(from)) {
+      const value = this.copy(from[key as never]);
+      Object.defineProperty(to, key, {
+        value,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+    }
+    return to;
+  }
+}
+
+function isStorable(value: object): boolean {
+  try {
+    encodeValue(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sourceOf(code: (...args: never[]) => unknown): string {
+  const source = Function.prototype.toString.call(code);
+  if (!source.includes("[native code]")) return source;
+  throw new CodecError(
+    `Nothing tells ${
+      code.name ? `${code.name}, which is` : ""
+    } a function of the runtime or one with bound arguments, from others.`,
+  );
+}
