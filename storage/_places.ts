@@ -56,14 +56,16 @@ export class FilePlace implements Place {
     });
   }
 
-  list(): Promise<string[]> {
+  list(): Promise<Map<string, number>> {
     return this.attempt("list", this.path, () => {
-      if (!fs.existsSync(this.path)) return [];
-      return fs.readdirSync(this.path, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) =>
-          relative(this.path, join(entry.parentPath, entry.name)).split(sep).join("/")
-        );
+      const sizes = new Map<string, number>();
+      if (!fs.existsSync(this.path)) return sizes;
+      for (const entry of fs.readdirSync(this.path, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile()) continue;
+        const path = join(entry.parentPath, entry.name);
+        sizes.set(relative(this.path, path).split(sep).join("/"), fs.statSync(path).size);
+      }
+      return sizes;
     });
   }
 
@@ -107,10 +109,13 @@ export class MemoryPlace implements Place {
     return Promise.resolve(bytes?.slice(offset, offset + length));
   }
 
-  list(): Promise<string[]> {
+  list(): Promise<Map<string, number>> {
     const start = this.#key("");
-    const own = [...this.files.keys()].filter((key) => key.startsWith(start));
-    return Promise.resolve(own.map((key) => key.slice(start.length)));
+    const sizes = new Map<string, number>();
+    for (const [key, { length }] of this.files) {
+      if (key.startsWith(start)) sizes.set(key.slice(start.length), length);
+    }
+    return Promise.resolve(sizes);
   }
 
   remove(): Promise<void> {

@@ -67,8 +67,8 @@ export interface Place {
     name: string,
     range?: { offset: number; length: number },
   ): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** The names of all files, in any order. */
-  list(): Promise<string[]>;
+  /** All files, in any order: their names, with their sizes in bytes. */
+  list(): Promise<Map<string, number>>;
   /** Removes everything. */
   remove(): Promise<void>;
 }
