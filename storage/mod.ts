@@ -9,8 +9,10 @@ import { UnsupportedError } from "../core/errors.ts";
 import type { Storage } from "../core/storage.ts";
 import { FileStorage, type FileStorageOptions } from "./file.ts";
 import { MemoryStorage, type MemoryStorageOptions } from "./memory.ts";
+import { type S3ClientConfig, S3Storage, type S3StorageOptions } from "./s3.ts";
 
 export { FileStorage, type FileStorageOptions, MemoryStorage, type MemoryStorageOptions };
+export { type S3ClientConfig, S3Storage, type S3StorageOptions };
 export { TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 export type { ObjectStore, OpenObject } from "./object_store.ts";
 export type { Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
@@ -18,10 +20,12 @@ export type { Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.t
 /** Which storage to make. */
 export type StorageConfig =
   | { kind: "file"; options: FileStorageOptions }
-  | { kind: "memory"; options?: MemoryStorageOptions };
+  | { kind: "memory"; options?: MemoryStorageOptions }
+  | { kind: "S3" | "s3"; options: S3StorageOptions };
 
 /**
- * Makes a storage from its kind and options, or from a text: a folder's path, `file:` with a path or URL, or `memory:`.
+ * Makes a storage from its kind and options, or from a text: a folder's path, `file:` with a path or URL,
+ * `memory:`, or `s3://bucket/prefix`.
  *
  * @throws {TypeError} If the configuration is wrong.
  * @throws {UnsupportedError} If the kind of storage is not known.
@@ -44,10 +48,15 @@ export function storageFactory(config: StorageConfig | string): Storage {
       return new FileStorage(config.options);
     case "memory":
       return new MemoryStorage(config.options);
+    case "S3":
+    case "s3":
+      return new S3Storage(config.options);
     default: {
       const kind = (config as { kind?: unknown } | null)?.kind;
       throw new UnsupportedError(
-        `Cannot make a storage of the kind ${JSON.stringify(kind)}: known are "file" and "memory".`,
+        `Cannot make a storage of the kind ${
+          JSON.stringify(kind)
+        }: known are "file", "memory" and "S3".`,
       );
     }
   }
@@ -58,6 +67,7 @@ function parseLocation(location: string): StorageConfig {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(location)?.[1].toLowerCase();
   if (scheme === undefined) return { kind: "file", options: { path: location } };
   if (scheme === "memory") return { kind: "memory" };
+  if (scheme === "s3") return { kind: "S3", options: { path: location } };
   if (scheme !== "file") return { kind: scheme } as never;
   const path = location.startsWith("file://")
     ? fileURLToPath(location)
