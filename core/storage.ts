@@ -139,7 +139,7 @@ export interface Storage {
   hasTask(workflow: string, task: string): Promise<boolean>;
   /** The names of a workflow's tasks, sorted; those that a glob matches, if one is given. */
   listTasks(workflow: string, glob?: string): Promise<string[]>;
-  /** The names of the workflows that there are values of, sorted. */
+  /** The names of the workflows that something is stored of, sorted. */
   listWorkflows?(): Promise<string[]>;
   /** Removes tasks, and gives how many there were. */
   removeTask(workflow: string, selection: TaskSelection): Promise<number>;

@@ -32,6 +32,7 @@ export interface TaskStorageOptions {
 const SUFFIX = ".fuse";
 const DAMAGED_SUFFIX = ".damaged";
 const JOURNAL_SUFFIX = ".jsonl";
+const OWN_SUFFIX = /\.(fuse|fuse\.damaged|jsonl)$/;
 // Enough for a store over a network to be busy, few enough for it not to refuse.
 const RECORDS_AT_ONCE = 32;
 
@@ -151,8 +152,7 @@ export class TaskStorage implements Storage {
   async listWorkflows(): Promise<string[]> {
     const names: string[] = [];
     for (const folder of await this.#objects.listFolders?.() ?? []) {
-      const objects = (await this.#objects.list(folder)).filter((name) => name.endsWith(SUFFIX));
-      const name = await this.#workflowOf(folder, objects);
+      const name = await this.#workflowOf(folder, await this.#objects.list(folder));
       if (name !== undefined) names.push(name);
     }
     return names.sort();
@@ -234,12 +234,12 @@ export class TaskStorage implements Storage {
     );
   }
 
-  /** The workflow of a folder with these objects; `undefined` for a folder that is none of ours, or holds no values. */
+  /** The workflow of a folder with these objects; `undefined` for one that is none of ours, or holds nothing of ours. */
   async #workflowOf(folder: string, objects: readonly string[]): Promise<string | undefined> {
-    if (objects.length === 0) return undefined;
+    if (!objects.some((name) => OWN_SUFFIX.test(name))) return undefined;
     const written = nameOf(folder);
     if (written !== undefined) return keyOf(written) === folder ? written : undefined;
-    for (const object of objects) {
+    for (const object of objects.filter((name) => name.endsWith(SUFFIX))) {
       const name = (await this.#readNames(folder, object))?.workflow;
       if (name !== undefined && keyOf(name) === folder) return name;
     }
