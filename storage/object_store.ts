@@ -32,7 +32,7 @@ export interface ObjectStore {
   /** The names of a folder's objects, in any order. */
   list(folder: string): Promise<string[]>;
   /** The names of all folders, in any order; also of some that are none of ours. */
-  listFolders?(): Promise<string[]>;
+  listFolders(): Promise<string[]>;
   /** Renames an object, if it is still there. */
   rename(folder: string, from: string, to: string): Promise<void>;
   /** Removes an object, and gives whether there was one. */

@@ -151,7 +151,7 @@ export class TaskStorage implements Storage {
 
   async listWorkflows(): Promise<string[]> {
     const names: string[] = [];
-    for (const folder of await this.#objects.listFolders?.() ?? []) {
+    for (const folder of await this.#objects.listFolders()) {
       const name = await this.#workflowOf(folder, await this.#objects.list(folder));
       if (name !== undefined) names.push(name);
     }
