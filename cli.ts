@@ -6,13 +6,14 @@
 
 import { Command, CommanderError } from "commander";
 import process from "node:process";
-import { exitCodeOf, explainError } from "./cli/_errors.ts";
+import { EXIT_USAGE, exitCodeOf, explainError } from "./cli/_errors.ts";
 import { leave } from "./cli/_exit.ts";
+import { readCommand } from "./cli/read.ts";
+import { removeCommand } from "./cli/remove.ts";
 import { runCommand } from "./cli/run.ts";
+import { tasksCommand } from "./cli/tasks.ts";
 import { versionCommand } from "./cli/version.ts";
 import { VERSION } from "./core/version.ts";
-
-const EXIT_USAGE = 64;
 
 function createProgram(): Command {
   const program = new Command("fuse")
@@ -20,6 +21,9 @@ function createProgram(): Command {
     .version(VERSION)
     .showHelpAfterError("(--help shows what can be given)")
     .addCommand(runCommand())
+    .addCommand(tasksCommand())
+    .addCommand(readCommand())
+    .addCommand(removeCommand())
     .addCommand(versionCommand());
   // Commander leaves the process; here the error is thrown, so that there is one way out.
   for (const command of [program, ...program.commands]) command.exitOverride();

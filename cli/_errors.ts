@@ -11,6 +11,18 @@ export class WorkflowFileError extends Error {
   override readonly name = "WorkflowFileError";
 }
 
+/** The exit code of a command that was called wrongly. */
+export const EXIT_USAGE = 64;
+
+/** A command that can't do what it was asked to do, with all that there is to say about it. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+
+  constructor(message: string, readonly exitCode = 2) {
+    super(message);
+  }
+}
+
 /** The run was ended from outside. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
@@ -22,6 +34,7 @@ const MOST_FRAMES = 5;
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return 130;
+  if (error instanceof CommandError) return error.exitCode;
   if (isFuseError(error, "NodeError")) return isFuseError(error.cause, "WorkerError") ? 4 : 1;
   if (isFuseError(error, "StorageError", "CodecError")) return 3;
   if (isFuseError(error, "WorkerError", "EngineError")) return 4;
@@ -32,10 +45,15 @@ export function exitCodeOf(error: unknown): number {
 export function explainError(error: unknown): string {
   if (process.env.FUSE_DEBUG) return inspect(error, { depth: 4 });
   const thrown = isFuseError(error, "NodeError") ? error.cause : error;
-  const isOwn = error instanceof WorkflowFileError || error instanceof Interrupted;
+  const isOwn = isOwnError(error);
   const lines = [`error: ${messageOf(error)}`, ...(isOwn ? [] : userFrames(thrown))];
   if (!isOwn) lines.push(...explainCauses(thrown));
   return shortenPaths(lines.join("\n"));
+}
+
+function isOwnError(error: unknown): boolean {
+  return error instanceof WorkflowFileError || error instanceof CommandError ||
+    error instanceof Interrupted;
 }
 
 const MOST_CAUSES = 5;
@@ -52,9 +70,9 @@ function explainCauses(error: unknown): string[] {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const isReadable = isFuseError(error) || error instanceof WorkflowFileError ||
-    error instanceof Interrupted;
-  return isReadable ? error.message : `${error.name}: ${error.message}`;
+  return isFuseError(error) || isOwnError(error)
+    ? error.message
+    : `${error.name}: ${error.message}`;
 }
 
 /** The lines of a stack that are in the user's own files. */

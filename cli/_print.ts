@@ -1,8 +1,9 @@
 /** Values on standard output: for people, or as one JSON document. */
 
-import { inspect } from "node:util";
 import { UnsupportedError } from "../core/errors.ts";
-import process from "node:process";
+import { showValue } from "./_show.ts";
+import { formatTable, isTable, terminalWidth } from "./_table.ts";
+import { escapeAllButLines } from "./_text.ts";
 
 /** A value with what to call it. */
 export interface LabelledValue {
@@ -23,79 +24,21 @@ export async function formatValues(
   return formatted.join("\n");
 }
 
-type Row = Record<string, unknown>;
-
-async function formatValue(value: unknown): Promise<string> {
-  if (typeof value === "string") return value;
-  if (isTable(value)) return await formatTable(value);
-  return inspect(value, {
-    colors: process.stdout.isTTY === true && !process.env.NO_COLOR,
-    depth: 4,
-    maxArrayLength: 20,
-    maxStringLength: 1_000,
-    breakLength: 100,
-  });
-}
-
-/** A list of records with the same keys and plain cells reads best as a table. */
-function isTable(value: unknown): value is Row[] {
-  if (!Array.isArray(value) || value.length === 0) return false;
-  const keys = keysOf(value[0]);
-  return keys !== undefined && keys.length > 0 && value.every((row) => {
-    const own = keysOf(row);
-    return own?.length === keys.length &&
-      own.every((key, i) => key === keys[i] && isCell(row[key]));
-  });
-}
-
-function keysOf(row: unknown): string[] | undefined {
-  return typeof row === "object" && row !== null && Object.getPrototypeOf(row) === Object.prototype
-    ? Object.keys(row)
-    : undefined;
-}
-
-function isCell(value: unknown): boolean {
-  return value === null || ["string", "number", "boolean", "undefined"].includes(typeof value);
+/** How much of a value is printed, and how. */
+export interface PrintOptions {
+  /** All of it. Default: of much, only the beginning. */
+  readonly all?: boolean;
+  /** Whether a text's characters are escaped that a terminal would act on. Default: no. */
+  readonly isEscaped?: boolean;
 }
 
 const MOST_ROWS = 100;
 
-async function formatTable(rows: readonly Row[]): Promise<string> {
-  const { default: Table } = await import("cli-table3");
-  const keys = Object.keys(rows[0]);
-  const shown = rows.slice(0, MOST_ROWS);
-  const columns = keys.map((key) => formatColumn(shown.map((row) => row[key])));
-  const table = new Table({
-    head: keys,
-    colAligns: columns.map(({ areNumbers }) => areNumbers ? "right" : "left"),
-    style: { head: [], border: [], compact: true },
-  });
-  table.push(...shown.map((_, at) => columns.map(({ cells }) => cells[at])));
-  const rest = rows.length - shown.length;
-  return table.toString() + (rest > 0 ? `\n… and ${rest.toLocaleString("en")} more rows` : "");
-}
-
-const MOST_DIGITS = 4;
-
-/** Fractions of one column get the same number of digits, at most four; where that would hide a number, each its own. */
-function formatColumn(values: readonly unknown[]): { cells: string[]; areNumbers: boolean } {
-  if (!values.every((value) => typeof value === "number")) {
-    return {
-      cells: values.map((value) => value === undefined || value === null ? "" : String(value)),
-      areNumbers: false,
-    };
-  }
-  const isShown = (value: number) =>
-    value === 0 || !Number.isFinite(value) || Math.abs(value) >= 10 ** -MOST_DIGITS;
-  if (!values.every(isShown)) {
-    return {
-      cells: values.map((value) => String(Number(value.toPrecision(MOST_DIGITS)))),
-      areNumbers: true,
-    };
-  }
-  const fractions = values.map((value) => String(value).split(".")[1]?.length ?? 0);
-  const digits = Math.min(MOST_DIGITS, Math.max(...fractions));
-  return { cells: values.map((value) => value.toFixed(digits)), areNumbers: true };
+/** A value for people: a text as it is, a list of records as a table. */
+export async function formatValue(value: unknown, options: PrintOptions = {}): Promise<string> {
+  if (typeof value === "string") return options.isEscaped ? escapeAllButLines(value) : value;
+  if (!isTable(value)) return showValue(value, options);
+  return await formatTable(value, options.all ? {} : { rows: MOST_ROWS, width: terminalWidth() });
 }
 
 /**

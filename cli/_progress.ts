@@ -6,6 +6,7 @@ import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { definePlugin, type RunStart } from "../core/plugin.ts";
 import type { Plugin } from "../core/plugin.ts";
+import { count, showDuration } from "./_text.ts";
 
 /** Shows a run, and keeps what nodes print away from it. */
 export interface Progress {
@@ -184,14 +185,4 @@ function shorten(line: string): string {
 /** A name may hold anything, also what moves a terminal's cursor. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, " ");
-}
-
-function count(n: number, what: string): string {
-  return `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
-}
-
-function showDuration(ms: number): string {
-  if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round(ms % 60_000 / 1_000)} s`;
 }

@@ -1,0 +1,85 @@
+/** Standard output, and files that are written whole or not at all. */
+
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import process from "node:process";
+import { CommandError, EXIT_USAGE } from "./_errors.ts";
+
+/** Writes to standard output, and waits until all of it has left; a reader that has gone is none to wait for. */
+export function writeOut(data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error | null) => {
+      if (!error || (error as NodeJS.ErrnoException).code === "EPIPE") resolve();
+      else reject(error);
+    };
+    // Without a listener, the error would be thrown a second time, at nobody.
+    process.stdout.once("error", done);
+    process.stdout.write(data, done);
+  });
+}
+
+/** Says something on standard error. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/**
+ * Checks that a file can be written to, before any work is done for it.
+ *
+ * @throws {CommandError} If there is one already, and it is not to be replaced.
+ */
+export function checkTarget(path: string, isForced: boolean): void {
+  const found = fs.statSync(path, { throwIfNoEntry: false });
+  if (found && !found.isFile()) {
+    const what = found.isDirectory() ? "is a folder" : "is no plain file";
+    throw new CommandError(`Cannot write to ${path}: it ${what}. Name a file.`, EXIT_USAGE);
+  }
+  if (found && !isForced) {
+    throw new CommandError(`There is a file ${path} already: --force replaces it.`, EXIT_USAGE);
+  }
+}
+
+/**
+ * Writes a file whole: until all is written, what was there stays.
+ *
+ * @throws {CommandError} If it can't be written, saying why.
+ */
+export function writeWhole(path: string, data: string | Uint8Array): void {
+  try {
+    // A link stays one: the file that it leads to is replaced.
+    const target = fs.existsSync(path) ? fs.realpathSync(path) : path;
+    const name = `.${basename(target).slice(0, 100)}.${randomBytes(6).toString("hex")}.tmp`;
+    const temporary = join(dirname(target), name);
+    try {
+      fs.writeFileSync(temporary, data, { flag: "wx" });
+      fs.renameSync(temporary, target);
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+  } catch (error) {
+    throw new CommandError(`Cannot write ${path}: ${explain(error, path)}`);
+  }
+}
+
+function explain(error: unknown, path: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "ENOENT":
+      return `there is no folder ${dirname(path)}. Make it, or name another one.`;
+    case "ENOTDIR":
+      return `${dirname(path)} is no folder.`;
+    case "ENOSPC":
+    case "EDQUOT":
+      return "the disk is full. Nothing was left behind.";
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return `this user may not write to ${dirname(path)}.`;
+    case "ENAMETOOLONG":
+      return "the name is too long.";
+    default:
+      return `${message}.`;
+  }
+}

@@ -1,0 +1,124 @@
+/** Finding what is stored: places, workflows and tasks by names that people type. */
+
+import { closest, distance } from "fastest-levenshtein";
+import { existsSync } from "node:fs";
+import { basename, extname } from "node:path";
+import { InvalidArgumentError } from "commander";
+import { StorageError } from "../core/errors.ts";
+import type { Storage } from "../core/storage.ts";
+import { FileStorage, storageFactory } from "../storage/mod.ts";
+import { quoted } from "./_text.ts";
+
+/** Where `fuse run` keeps results if nothing else is said. */
+export const DEFAULT_STORAGE = ".fuse";
+
+/** The texts of the option for the place, the same for all commands. */
+export const STORAGE_OPTION = [
+  "--storage <place>",
+  "folder or URL where results are kept",
+  DEFAULT_STORAGE,
+] as const;
+
+/**
+ * Opens a storage that something was stored in.
+ *
+ * @throws {StorageError} If there is no such folder.
+ */
+export function openStorage(place: string): Storage {
+  const storage = storageFactory(place);
+  if (storage instanceof FileStorage && !existsSync(storage.location)) {
+    throw missing(
+      storage,
+      place,
+      `There is no folder ${place}, so nothing is stored there. ` +
+        "Run a workflow first (fuse run), or say where it stored its results (--storage).",
+    );
+  }
+  return storage;
+}
+
+/** The names of all workflows that something is stored of. */
+export async function listWorkflows(storage: Storage): Promise<string[]> {
+  return await storage.listWorkflows?.() ?? [];
+}
+
+/**
+ * Checks that something is stored of a workflow.
+ *
+ * @throws {StorageError} If not, with the name that was probably meant.
+ */
+export async function checkWorkflow(storage: Storage, workflow: string): Promise<void> {
+  const known = await listWorkflows(storage);
+  if (known.includes(workflow)) return;
+  const isFile = /\.[cm]?[jt]sx?$/.test(workflow);
+  const name = isFile ? basename(workflow, extname(workflow)) : workflow;
+  const hint = known.includes(name) ? ` Did you mean ${quoted(name)}?` : suggestion(name, known);
+  throw missing(
+    storage,
+    workflow,
+    `Nothing of a workflow ${quoted(workflow)} is stored in ${storage.location}.` +
+      (isFile ? " A workflow is named here, not its file." : "") +
+      (hint || " Nothing at all is."),
+  );
+}
+
+/**
+ * Checks that there is a value of a task.
+ *
+ * @throws {StorageError} If not, with the name that was probably meant.
+ */
+export async function checkTask(storage: Storage, workflow: string, task: string): Promise<void> {
+  if (await storage.hasTask(workflow, task)) return;
+  await checkWorkflow(storage, workflow);
+  throw missingTask(storage, workflow, task, await storage.listTasks(workflow));
+}
+
+/** The error for a task that there is no value of. */
+export function missingTask(
+  storage: Storage,
+  workflow: string,
+  task: string,
+  known: readonly string[],
+): StorageError {
+  return missing(
+    storage,
+    task,
+    `There is no stored value of ${quoted(task)} in the workflow ${quoted(workflow)} in ` +
+      `${storage.location}.${suggestion(task, known)}`,
+  );
+}
+
+/** The tasks that a glob finds; one without wildcards is a name, which must be there. */
+export async function findTasks(
+  storage: Storage,
+  workflow: string,
+  glob: string | undefined,
+): Promise<string[]> {
+  const found = await storage.listTasks(workflow, glob);
+  if (found.length > 0) return found;
+  await checkWorkflow(storage, workflow);
+  if (glob === undefined || /[*?[\]{}!()|+@]/.test(glob)) return [];
+  throw missingTask(storage, workflow, glob, await storage.listTasks(workflow));
+}
+
+/** Checks what is given as a name. */
+export function checkName(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  if (!text.isWellFormed()) throw new InvalidArgumentError("It is no well-formed text.");
+  return text;
+}
+
+function missing(storage: Storage, key: string, message: string): StorageError {
+  const operation = storage.location === key ? "open" : "read";
+  return new StorageError(message, { operation, reason: "missing", key });
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  if (known.length === 0) return "";
+  const best = closest(name, known as string[]);
+  if (distance(name, best) <= Math.max(2, name.length / 3)) return ` Did you mean ${quoted(best)}?`;
+  const MOST_SHOWN = 8;
+  const shown = known.slice(0, MOST_SHOWN).map(quoted).join(", ");
+  const rest = known.length > MOST_SHOWN ? ` and ${known.length - MOST_SHOWN} more` : "";
+  return known.length === 1 ? ` There is ${shown}.` : ` There are ${shown}${rest}.`;
+}

@@ -1,0 +1,99 @@
+/** `fuse read`: a stored value, shown or written to a file. */
+
+import { Command, Option } from "commander";
+import process from "node:process";
+import type { Storage } from "../core/storage.ts";
+import { CommandError, EXIT_USAGE } from "./_errors.ts";
+import { exportValue, type Format, formatOf, FORMATS, TEXT_FORMATS } from "./_export.ts";
+import { checkTarget, say, writeOut, writeWhole } from "./_output.ts";
+import { formatValue } from "./_print.ts";
+import { checkName, checkTask, openStorage, STORAGE_OPTION } from "./_stored.ts";
+import { quoted, showBytes, showDuration, showTime } from "./_text.ts";
+
+interface ReadFlags {
+  readonly storage: string;
+  readonly out?: string;
+  readonly as?: Format;
+  readonly force?: boolean;
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+/** The command. */
+export function readCommand(): Command {
+  return new Command("read")
+    .description("show a stored value, or write it to a file for other programs")
+    .argument("<workflow>", "name of a stored workflow", checkName)
+    .argument("<task>", "name of one of its tasks", checkName)
+    .option(...STORAGE_OPTION)
+    .option("--out <file>", "write the value to a file, in the format of its suffix", checkName)
+    .addOption(
+      new Option("--as <format>", "the format, for a file or for standard output").choices(FORMATS),
+    )
+    .option("--force", "replace the file if there is one")
+    .option("--all", "show all of the value, however long it is")
+    .addOption(new Option("--json", "print one JSON document, as --as json does").conflicts("as"))
+    .addHelpText(
+      "after",
+      `
+Formats:
+  json   anything; what JSON has not becomes what comes nearest
+  cbor   anything without cycles; typed arrays, maps, dates and big integers are kept
+  csv    lists of records, records of columns, lists of lists, arrays of one or two dimensions
+  npy    typed arrays, { data, shape }, lists of numbers: for numpy.load
+
+Examples:
+  fuse read mnist compare                       show it; of a large value, the beginning
+  fuse read mnist compare --out accuracy.csv    a table for spreadsheets
+  fuse read mnist project_test --out x.npy      an array for NumPy
+  fuse read mnist compare --json | jq '.[0]'    for scripts
+
+Exit codes: 0 done, 2 the value does not fit the format or the file can't be written, 3 storage, 64 usage.`,
+    )
+    .action(read);
+}
+
+async function read(workflow: string, task: string, flags: ReadFlags): Promise<void> {
+  const format = chooseFormat(flags);
+  const storage = openStorage(flags.storage);
+  await checkTask(storage, workflow, task);
+  const value = await storage.readTask(workflow, task);
+  if (format === undefined) {
+    say(await describe(storage, workflow, task));
+    const text = await formatValue(value, { all: flags.all, isEscaped: process.stdout.isTTY });
+    return await writeOut(`${text}\n`);
+  }
+  const data = await exportValue(value, format, task);
+  if (flags.out === undefined) return await writeOut(data);
+  writeWhole(flags.out, data);
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data).length : data.length;
+  say(`Wrote ${quoted(task)} to ${flags.out} (${format.toUpperCase()}, ${showBytes(bytes)}).`);
+}
+
+/** What to write the value as; `undefined` to show it. All that is wrong with the flags is found before reading. */
+function chooseFormat({ as, json, out, force, all }: ReadFlags): Format | undefined {
+  const named = json ? "json" : as;
+  const format = named ?? (out === undefined ? undefined : formatOf(out));
+  if (out !== undefined) checkTarget(out, force ?? false);
+  else if (force) throw new CommandError("--force is for --out, which is not given.", EXIT_USAGE);
+  if (all && format !== undefined) {
+    throw new CommandError(
+      "--all is for showing a value; a file or another format always has all of it.",
+      EXIT_USAGE,
+    );
+  }
+  if (format && out === undefined && !TEXT_FORMATS.includes(format) && process.stdout.isTTY) {
+    throw new CommandError(
+      `${format.toUpperCase()} is not for a terminal: give a file (--out).`,
+      EXIT_USAGE,
+    );
+  }
+  return format;
+}
+
+async function describe(storage: Storage, workflow: string, task: string): Promise<string> {
+  const { bytes, savedAt, definition, durationMs } = await storage.taskInfo(workflow, task);
+  const by = definition === undefined ? "" : `made by ${quoted(definition)} `;
+  const took = durationMs === undefined ? "" : `in ${showDuration(durationMs)}, `;
+  return `${quoted(task)}: ${by}${took}${showBytes(bytes)}, saved ${showTime(savedAt)}`;
+}
