@@ -1,6 +1,17 @@
 /** A look over a value before it is stored: whether JSON keeps it, and what in it needs more care. */
 
+import type { Serializer } from "./serializers/serializer.ts";
 import { isPlain, type Shell, shellOf } from "./_shells.ts";
+
+/** The serializer that takes an object, if one does. */
+export type SerializerFinder = (value: object) => Serializer | undefined;
+
+/** A part of a value that a serializer keeps. */
+export interface Taken {
+  readonly index: number;
+  readonly value: object;
+  readonly serializer: Serializer;
+}
 
 /** What was found in a value. */
 export interface Survey {
@@ -8,6 +19,8 @@ export interface Survey {
   readonly shells: Map<unknown, Shell>;
   /** Of each buffer, the part that the value can see: the rest is not its own. */
   readonly ranges: Map<ArrayBufferLike, { start: number; end: number }>;
+  /** What serializers keep; it is not looked into. */
+  readonly taken: Map<unknown, Taken>;
 }
 
 // The strictest alignment of a typed array's elements.
@@ -15,9 +28,9 @@ const ALIGNMENT = 8;
 
 /**
  * Whether JSON gives back just this value: a tree of plain objects and dense arrays with texts, truth values, `null` and
- * finite numbers other than -0. Long lists of numbers are left to binary parts.
+ * finite numbers other than -0. Long lists of numbers are left to binary parts, and some values to serializers.
  */
-export function isJson(root: unknown): boolean {
+export function isJson(root: unknown, find?: SerializerFinder): boolean {
   const seen = new Set<object>();
   const open: unknown[] = [root];
   while (open.length > 0) {
@@ -32,6 +45,7 @@ export function isJson(root: unknown): boolean {
       case "object":
         if (value === null) continue;
         if (seen.has(value) || !isJsonContainer(value)) return false;
+        if (find !== undefined && find(value) !== undefined) return false;
         seen.add(value);
         if (Array.isArray(value)) { for (const element of value) open.push(element); }
         else for (const key in value) open.push((value as Record<string, unknown>)[key]);
@@ -62,9 +76,10 @@ export function isLongNumberList(value: unknown): value is number[] {
     !value.includes(undefined) && value.every((element) => typeof element === "number");
 }
 
-/** Finds the shells and buffers of a value. */
-export function survey(root: unknown): Survey {
+/** Finds the shells and buffers of a value, and what serializers take of it. */
+export function survey(root: unknown, find?: SerializerFinder): Survey {
   const shells = new Map<unknown, Shell>();
+  const taken: Survey["taken"] = new Map();
   const ranges: Survey["ranges"] = new Map();
   const seen = new Set<unknown>();
   const open: unknown[] = [root];
@@ -72,7 +87,9 @@ export function survey(root: unknown): Survey {
     const value = open.pop();
     if (typeof value !== "object" || value === null || seen.has(value)) continue;
     seen.add(value);
-    if (ArrayBuffer.isView(value)) {
+    const serializer = find?.(value);
+    if (serializer) taken.set(value, { index: taken.size, value, serializer });
+    else if (ArrayBuffer.isView(value)) {
       const start = value.byteOffset - value.byteOffset % ALIGNMENT;
       extend(ranges, value.buffer, start, value.byteOffset + value.byteLength);
     } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
@@ -85,7 +102,7 @@ export function survey(root: unknown): Survey {
       }
     }
   }
-  return { shells, ranges };
+  return { shells, ranges, taken };
 }
 
 function contentsOf(value: object): Iterable<unknown> {

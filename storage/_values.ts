@@ -8,7 +8,14 @@
 import { DevalueError, parse, stringify } from "./_libraries.ts";
 import { CodecError, UnsupportedError } from "../core/errors.ts";
 import { fillShells, makeShell, type Shell } from "./_shells.ts";
-import { isJson, isLongNumberList, type Survey, survey } from "./_survey.ts";
+import {
+  isJson,
+  isLongNumberList,
+  type SerializerFinder,
+  type Survey,
+  survey,
+  type Taken,
+} from "./_survey.ts";
 
 /** How the text is to be read. */
 export type Encoding = "json" | "devalue";
@@ -18,6 +25,8 @@ export interface EncodedValue {
   readonly encoding: Encoding;
   readonly text: string;
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
+  /** What serializers keep, in the order of the numbers that stand for it in the text. */
+  readonly taken: readonly Taken[];
 }
 
 type View = ArrayBufferView<ArrayBuffer>;
@@ -26,24 +35,27 @@ type ViewClass = new (buffer: ArrayBuffer, byteOffset: number, length: number) =
 type ViewPayload = [type: string, part: number, byteOffset: number, length: number];
 
 /**
- * Takes a value apart.
+ * Takes a value apart; what `find` finds a serializer for is left to that.
  *
  * @throws {CodecError} If a part of it can't be stored, saying where it is and what it is.
  */
-export function encodeValue(value: unknown): EncodedValue {
+export function encodeValue(value: unknown, find?: SerializerFinder): EncodedValue {
   try {
-    if (isJson(value)) return { encoding: "json", text: JSON.stringify(value), parts: [] };
-    return encodeWithParts(value, survey(value));
+    if (isJson(value, find)) {
+      return { encoding: "json", text: JSON.stringify(value), parts: [], taken: [] };
+    }
+    return encodeWithParts(value, survey(value, find));
   } catch (error) {
     throw explain(error);
   }
 }
 
-/** Puts a value together from its pieces; the parts' buffers become the value's own. */
+/** Puts a value together from its pieces and from what serializers gave; the parts' buffers become the value's own. */
 export function decodeValue(
   encoding: string,
   text: string,
   parts: readonly ArrayBuffer[],
+  loaded: readonly unknown[] = [],
 ): unknown {
   if (encoding === "json") return JSON.parse(text);
   if (encoding !== "devalue") {
@@ -55,6 +67,10 @@ export function decodeValue(
     throw new CodecError(`Part ${index} is not there.`);
   };
   const [value, contents] = parse(text, {
+    Taken: ([index]: [number]) => {
+      if (index in loaded) return loaded[index];
+      throw new CodecError(`What a serializer kept, number ${index}, is not there.`);
+    },
     Buffer: ([index]: [number]) => part(index),
     View: ([type, index, byteOffset, length]: ViewPayload) =>
       new (viewClass(type))(part(index), byteOffset, length),
@@ -65,7 +81,7 @@ export function decodeValue(
   return value;
 }
 
-function encodeWithParts(value: unknown, { shells, ranges }: Survey): EncodedValue {
+function encodeWithParts(value: unknown, { shells, ranges, taken }: Survey): EncodedValue {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   const placed = new Map<ArrayBufferLike, { part: number; start: number }>();
   const place = (buffer: ArrayBufferLike) => {
@@ -80,6 +96,7 @@ function encodeWithParts(value: unknown, { shells, ranges }: Survey): EncodedVal
   };
   const contents = [...shells.values()].map((shell) => shell.fields);
   const text = stringify([value, contents], {
+    Taken: (thing) => taken.has(thing) && [taken.get(thing)!.index],
     Buffer: (thing) => isBuffer(thing) && [place(thing).part],
     View: (thing) => {
       if (!ArrayBuffer.isView(thing)) return false;
@@ -92,7 +109,7 @@ function encodeWithParts(value: unknown, { shells, ranges }: Survey): EncodedVal
       return shell && [shell.index, shell.kind];
     },
   });
-  return { encoding: "devalue", text, parts };
+  return { encoding: "devalue", text, parts, taken: [...taken.values()] };
 }
 
 function float64Bytes(numbers: number[]): Uint8Array<ArrayBuffer> {

@@ -12,14 +12,15 @@
  *
  * The payload is the value's text (UTF-8), then its binary parts, each starting at a multiple of 64 from the payload's
  * start and filled up with zeros to the next. The header says how long text and parts are, how the text is to be read, how
- * the value came about, and the payload's SHA-256. An object holds no code.
+ * the value came about, and the payload's SHA-256. Where serializers keep something of the value, the header has the names
+ * of their places, and the last part says what is in these. An object holds no code.
  */
 
 import { createHash } from "node:crypto";
 import { CodecError, isFuseError, UnsupportedError } from "../core/errors.ts";
 import type { Origin, Recipe, StoredRecord, TaskInfo } from "../core/storage.ts";
 import { VERSION } from "../core/version.ts";
-import { decodeValue, encodeValue, type Encoding } from "./_values.ts";
+import { decodeValue, type EncodedValue, type Encoding } from "./_values.ts";
 
 /** What an object says of itself. */
 export interface Header {
@@ -42,6 +43,10 @@ export interface Header {
   readonly textBytes: number;
   /** Lengths of the binary parts, in bytes. */
   readonly partBytes: readonly number[];
+  /** The places of what serializers keep of the value; not in the payload, as they differ each time. */
+  readonly places?: readonly string[];
+  /** The size of all that is in these places. */
+  readonly placeBytes?: number;
   /** SHA-256 of the payload, in hexadecimal digits. */
   readonly payloadDigest: string;
   /** Where the payload starts; not written, but known once the header is read. */
@@ -61,18 +66,27 @@ const PREFIX_BYTES = 48;
 const DIGEST_OFFSET = 16;
 const ALIGNMENT = 64;
 
-/**
- * The pieces of an object in the order in which they are written; parts are not copied.
- *
- * @throws {CodecError} If the value can't be stored.
- */
-export function encodeObject(
-  workflow: string,
-  task: string,
-  value: unknown,
-  origin?: Origin,
-): { readonly chunks: Bytes[]; readonly valueDigest: string } {
-  const { encoding, text, parts } = encodeValue(value);
+/** The pieces of an object, in the order in which they are written. */
+export interface PackedObject {
+  readonly chunks: Bytes[];
+  readonly valueDigest: string;
+  /** The size of all that is stored of the value. */
+  readonly bytes: number;
+}
+
+/** Whose object it is, and what is kept elsewhere. */
+export interface Label {
+  readonly workflow: string;
+  readonly task: string;
+  readonly origin?: Origin;
+  readonly places?: readonly string[];
+  readonly placeBytes?: number;
+}
+
+/** Makes an object of an encoded value; parts are not copied. */
+export function packObject(label: Label, encoded: EncodedValue): PackedObject {
+  const { workflow, task, origin, places, placeBytes } = label;
+  const { encoding, text, parts } = encoded;
   const textBytes = new TextEncoder().encode(text);
   const payload = [textBytes, ...parts].flatMap((piece) => [piece, padding(piece.length)]);
   const header: Omit<Header, "payloadOffset"> = {
@@ -87,6 +101,7 @@ export function encodeObject(
     encoding,
     textBytes: textBytes.length,
     partBytes: parts.map((part) => part.length),
+    ...(places && { places, placeBytes }),
     payloadDigest: digest(payload).toString("hex"),
   };
   const valueDigest = header.payloadDigest;
@@ -96,7 +111,9 @@ export function encodeObject(
   new DataView(head.buffer).setUint32(8, headerBytes.length, true);
   head.set(headerBytes, PREFIX_BYTES);
   head.set(headDigest(head), DIGEST_OFFSET);
-  return { chunks: [head, ...payload], valueDigest };
+  const chunks = [head, ...payload];
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, placeBytes ?? 0);
+  return { chunks, valueDigest, bytes };
 }
 
 /**
@@ -128,12 +145,19 @@ export async function readHeader(source: ByteSource): Promise<Header> {
   return { ...fields, payloadOffset: headBytes };
 }
 
+/** Gives what serializers kept of a value, from what the value's last part says of it. */
+export type TakenLoader = (records: ArrayBuffer) => Promise<readonly unknown[]>;
+
 /**
  * Reads, checks and puts together an object's value. Each part is read once, into the buffer that the value keeps.
  *
  * @throws {CodecError} If the object is torn, altered or none of ours.
  */
-export async function readValue(source: ByteSource, header: Header): Promise<unknown> {
+export async function readValue(
+  source: ByteSource,
+  header: Header,
+  loadTaken?: TakenLoader,
+): Promise<unknown> {
   let offset = header.payloadOffset;
   const hash = createHash("sha256");
   const pieces: ArrayBuffer[] = [];
@@ -154,7 +178,8 @@ export async function readValue(source: ByteSource, header: Header): Promise<unk
   }
   const [text, ...parts] = pieces;
   try {
-    return decodeValue(header.encoding, new TextDecoder().decode(text), parts);
+    const loaded = header.places ? await loadTaken?.(parts.pop()!) : [];
+    return decodeValue(header.encoding, new TextDecoder().decode(text), parts, loaded);
   } catch (error) {
     if (isFuseError(error)) throw error;
     throw new CodecError(`The object's value can't be read: ${error}`, { cause: error });
@@ -167,7 +192,7 @@ export function taskInfo(header: Header, bytes: number): TaskInfo {
   return {
     task,
     savedAt: new Date(savedAt),
-    bytes,
+    bytes: bytes + (header.placeBytes ?? 0),
     version,
     ...(definition !== null && { definition }),
     ...(durationMs !== null && { durationMs }),
@@ -181,7 +206,7 @@ export function storedRecord(header: Header, bytes: number): StoredRecord {
   return {
     valueDigest: payloadDigest,
     recipe: isKnown ? { code, inputs, ...recipe } : undefined,
-    bytes,
+    bytes: bytes + (header.placeBytes ?? 0),
   };
 }
 

@@ -1,6 +1,9 @@
 /** What all storages do alike: names, globs, the format of objects, and what to do with a bad one. */
 
-import { picomatch } from "./_libraries.ts";
+import { checkSelection, compileGlob, folderOf, objectOf, SUFFIX } from "./_names.ts";
+import { PartPlaces } from "./_part_places.ts";
+import { loadTaken, Serializers, writeTaken } from "./_taken.ts";
+import { encodeValue } from "./_values.ts";
 import { CodecError, isFuseError, StorageError, type StorageOperation } from "../core/errors.ts";
 import type {
   Origin,
@@ -11,25 +14,21 @@ import type {
   TaskInfo,
   TaskSelection,
 } from "../core/storage.ts";
-import {
-  encodeObject,
-  type Header,
-  readHeader,
-  readValue,
-  storedRecord,
-  taskInfo,
-} from "./codec.ts";
+import { type Header, packObject, readHeader, readValue, storedRecord, taskInfo } from "./codec.ts";
 import { keyOf, nameOf } from "./keys.ts";
 import type { ObjectStore, OpenObject } from "./object_store.ts";
 import { recipes } from "./recipes.ts";
+import type { Serializer } from "./serializers/serializer.ts";
+import { stockSerializers } from "./serializers/stock.ts";
 
 /** What every storage takes. */
 export interface TaskStorageOptions {
   /** Whether a node's readers get its value as read back instead of as computed. Default: `false`. */
   alwaysRead?: boolean;
+  /** What keeps big values in formats of their own; the first one that takes a value has it. Default: none. */
+  serializers?: readonly Serializer[];
 }
 
-const SUFFIX = ".fuse";
 const DAMAGED_SUFFIX = ".damaged";
 const JOURNAL_SUFFIX = ".jsonl";
 const OWN_SUFFIX = /\.(fuse|fuse\.damaged|jsonl)$/;
@@ -41,11 +40,26 @@ export class TaskStorage implements Storage {
   readonly alwaysRead: boolean;
   readonly recipes: RecipeReader = recipes;
   readonly #objects: ObjectStore;
+  readonly #places: PartPlaces;
+  readonly #serializers = new Serializers(stockSerializers);
 
   /** @ignore Made by `storageFactory`. */
   constructor(objects: ObjectStore, options: TaskStorageOptions = {}) {
     this.#objects = objects;
+    this.#places = new PartPlaces(objects);
     this.alwaysRead = options.alwaysRead ?? false;
+    this.registerSerializers(...options.serializers ?? []);
+  }
+
+  /**
+   * Has serializers keep big values in formats of their own, beside the objects; the first one that takes a value has it.
+   *
+   * @returns This storage.
+   * @throws {TypeError} If one of that name is there already.
+   */
+  registerSerializers(...serializers: Serializer[]): this {
+    this.#serializers.register(serializers);
+    return this;
   }
 
   get location(): string {
@@ -54,21 +68,44 @@ export class TaskStorage implements Storage {
 
   async newWorkflow(workflow: string): Promise<void> {
     await this.#objects.prepare(folderOf(workflow));
+    await this.#places.removeLeftovers(folderOf(workflow));
   }
 
   async save(workflow: string, task: string, value: unknown, origin?: Origin): Promise<Saved> {
     const folder = folderOf(workflow);
     const object = objectOf(task);
+    const label = { workflow, task, ...(origin && { origin }) };
     // Encoded before anything is awaited: the value may change as soon as the caller goes on.
-    const { chunks, valueDigest } = encodeObject(workflow, task, value, origin);
-    await this.#objects.put(folder, object, chunks);
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    return { valueDigest, bytes, isSerialized: false };
+    const encoded = encodeValue(value, this.#serializers.finder);
+    const { taken } = encoded;
+    if (taken.length === 0 && this.#places.isUnused(folder)) {
+      const { chunks, ...saved } = packObject(label, encoded);
+      await this.#objects.put(folder, object, chunks);
+      return { ...saved, isSerialized: false };
+    }
+    const copies = encoded.parts.map((part) => part.slice());
+    return await this.#places.replace(folder, object, taken.length, async (places) => {
+      const placeOf = (index: number) => this.#places.at(folder, object, places[index]);
+      const kept = taken.length > 0 ? await writeTaken(taken, placeOf) : undefined;
+      const { chunks, ...saved } = kept
+        ? packObject({ ...label, places, placeBytes: kept.bytes }, {
+          ...encoded,
+          parts: [...copies, kept.records],
+        })
+        : packObject(label, { ...encoded, parts: copies });
+      await this.#objects.put(folder, object, chunks);
+      return { ...saved, isSerialized: taken.length > 0 };
+    });
   }
 
   async readTask(workflow: string, task: string): Promise<unknown> {
     const read = await this.#open(workflow, task, async (object, header) => ({
-      value: await readValue(object, header),
+      value: await readValue(object, header, (records) =>
+        loadTaken(
+          records,
+          this.#serializers,
+          (index) => this.#places.at(folderOf(workflow), objectOf(task), header.places![index]),
+        )),
     }));
     if (!read) throw await this.#missing(workflow, task);
     return read.value;
@@ -163,12 +200,13 @@ export class TaskStorage implements Storage {
     const names = taskName === undefined ? await this.listTasks(workflow, pattern) : [taskName];
     let removed = 0;
     for (const name of names) {
-      if (await this.#objects.remove(folderOf(workflow), objectOf(name))) removed++;
+      if (await this.#places.removeObject(folderOf(workflow), objectOf(name))) removed++;
     }
     return removed;
   }
 
   async removeWorkflow(workflow: string): Promise<boolean> {
+    this.#places.forget(folderOf(workflow));
     return await this.#objects.removeFolder(folderOf(workflow));
   }
 
@@ -178,7 +216,12 @@ export class TaskStorage implements Storage {
     task: string,
     use: (object: OpenObject, header: Header) => T | Promise<T>,
   ): Promise<T | undefined> {
-    const read = () => this.#read(workflow, task, use);
+    let places: readonly string[] = [];
+    const read = () =>
+      this.#read(workflow, task, (object, header) => {
+        places = header.places ?? [];
+        return use(object, header);
+      });
     try {
       // A second time, as somebody may have written it anew meanwhile: only what stays bad is set aside.
       return await read().catch((error) => {
@@ -190,7 +233,7 @@ export class TaskStorage implements Storage {
       const isDamaged = isFuseError(error, "CodecError");
       const name = objectOf(task);
       const aside = name + DAMAGED_SUFFIX;
-      if (isDamaged) await this.#objects.rename(folderOf(workflow), name, aside);
+      if (isDamaged) await this.#setAside(folderOf(workflow), name, aside, places);
       throw storageError(
         "read",
         isDamaged ? "damaged" : "unsupported",
@@ -218,6 +261,12 @@ export class TaskStorage implements Storage {
     } finally {
       await object.close();
     }
+  }
+
+  /** What serializers kept of it is not lost at once either. */
+  async #setAside(folder: string, name: string, aside: string, places: readonly string[]) {
+    if (places.length > 0) await this.#places.announce(folder, name, places);
+    await this.#objects.rename(folder, name, aside);
   }
 
   async #missing(workflow: string, task: string): Promise<StorageError> {
@@ -281,42 +330,4 @@ export function storageError(
     reason,
     ...(cause !== undefined && { cause }),
   });
-}
-
-function folderOf(workflow: string): string {
-  checkName("workflow", workflow);
-  return keyOf(workflow);
-}
-
-function objectOf(task: string): string {
-  checkName("task", task);
-  return keyOf(task) + SUFFIX;
-}
-
-function checkSelection(selection: TaskSelection): { taskName?: string; pattern?: string } {
-  const { taskName, pattern } = (selection ?? {}) as { taskName?: string; pattern?: string };
-  if ((typeof taskName === "string") !== (typeof pattern === "string")) {
-    return { taskName, pattern };
-  }
-  throw new TypeError(
-    "Cannot remove tasks as either 'taskName' or 'pattern' must be a text: " +
-      (taskName === undefined ? "both are missing." : "both are there."),
-  );
-}
-
-function checkName(what: string, name: string): void {
-  if (typeof name === "string" && name !== "" && name.isWellFormed()) return;
-  throw new TypeError(
-    `Cannot use a storage as '${what}' must be a well-formed text of at least one character: current value is ${
-      typeof name === "string" ? JSON.stringify(name) : typeof name
-    }.`,
-  );
-}
-
-/** Globs here know no folders: `*` and `?` match slashes too, as they do in the names that people give. */
-function compileGlob(glob: string): (name: string) => boolean {
-  if (glob === "*") return () => true;
-  const flat = (text: string) => `=${text.replaceAll("/", "\u001f")}`;
-  const matches = picomatch(flat(glob), { bash: true, dot: true, windows: false, flags: "s" });
-  return (name) => matches(flat(name));
 }

@@ -117,11 +117,13 @@ describe("The house", () => {
     );
   });
 
-  it("has helpers that only their own folder uses", () => {
+  it("has helpers that only their own folder uses, with the folders in it", () => {
     assertNone(
       sources.flatMap(({ path, layer, imports }) =>
         layer === "tests" ? [] : imports
-          .filter((to) => /(^|\/)_/.test(to) && dirname(to) !== dirname(path) && path !== "cli.ts")
+          .filter((to) =>
+            /(^|\/)_/.test(to) && !path.startsWith(`${dirname(to)}/`) && path !== "cli.ts"
+          )
           .map((to) => `${path} → ${to}`)
       ),
       "files that begin with _ are private to their folder",

@@ -16,10 +16,11 @@ export interface Serializer<V = unknown, L = unknown> {
   readonly name: string;
   /** Whether it takes a value; called for every object in every stored value, so it should be quick. */
   test(value: unknown): value is V;
-  /** Writes the value, and returns what `load` will need to know. */
+  /**
+   * Writes the value, and returns what `load` will need to know. Equal values should give equal files and notes, as that is
+   * how a run tells that nothing has changed.
+   */
   save(value: V, place: Place): Promise<Notes | void>;
-  /** Gives the value back, or a handle that reads parts of it. */
+  /** Gives the value back, or a handle that reads parts of it. What it reads from the place is what was written, or an error. */
   load(place: Place, notes: Notes): L | Promise<L>;
-  /** Removes what was saved. Default: everything in the place. */
-  remove?(place: Place, notes: Notes): Promise<void>;
 }

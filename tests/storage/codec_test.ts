@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { encodeObject, readHeader, readValue } from "../../storage/codec.ts";
+import type { Origin } from "functionfuse/storage";
+import { encodeValue } from "../../storage/_values.ts";
+import { packObject, readHeader, readValue } from "../../storage/codec.ts";
 import { openBytes } from "../../storage/object_store.ts";
 
 const GOLDEN = new URL("../fixtures/value.fuse", import.meta.url);
+const encodeObject = (workflow: string, task: string, value: unknown, origin?: Origin) =>
+  packObject({ workflow, task, ...(origin && { origin }) }, encodeValue(value));
 const ORIGIN = { durationMs: 12.5, definition: "train" };
 
 /** Something of everything, always the same. */

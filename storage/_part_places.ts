@@ -1,0 +1,165 @@
+/**
+ * The places of what serializers keep, beside the objects that refer to them.
+ *
+ * `parts/<object>/<id>/` is a place. Who writes or removes places first says so in `pending/<id>/`, and takes that back when
+ * done: whatever a killed process has left is found there, a day later, without a look at everything else.
+ */
+
+import { randomBytes } from "node:crypto";
+import { isFuseError } from "../core/errors.ts";
+import { readHeader } from "./codec.ts";
+import type { ObjectStore, Place } from "./object_store.ts";
+
+/** An object, and places that are to be removed where it does not refer to them. */
+interface Pending {
+  readonly object: string;
+  readonly places: readonly string[];
+}
+
+const PENDING = "pending";
+const PENDING_FILE = "places.json";
+// A file that stays, so that folders where serializers never wrote are known as such.
+const USED_FILE = "used";
+const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1_000;
+
+/** Gives, replaces and removes places; none is lost, whenever the process is killed. */
+export class PartPlaces {
+  readonly #objects: ObjectStore;
+  /** Whether there may be places in a folder, as far as that is known. */
+  readonly #used = new Map<string, boolean>();
+
+  constructor(objects: ObjectStore) {
+    this.#objects = objects;
+  }
+
+  /** A place of an object. */
+  at(folder: string, object: string, id: string): Place {
+    return this.#objects.place(folder, `parts/${object}/${id}`);
+  }
+
+  /** Whether a folder has no places for sure. */
+  isUnused(folder: string): boolean {
+    return this.#used.get(folder) === false;
+  }
+
+  /**
+   * Puts an object and its new places where there may be one already: first the places are written, then the object is
+   * put, which counts at once, then the places of the one before are removed.
+   */
+  async replace<T>(
+    folder: string,
+    object: string,
+    count: number,
+    put: (places: readonly string[]) => Promise<T>,
+  ): Promise<T> {
+    const before = await this.#placesBefore(folder, object);
+    const places = Array.from({ length: count }, newId);
+    if (count + before.length === 0) return await put(places);
+    const done = await this.announce(folder, object, [...places, ...before]);
+    try {
+      const result = await put(places);
+      await done(before);
+      return result;
+    } catch (error) {
+      await done(places);
+      throw error;
+    }
+  }
+
+  /** Removes an object and its places, and gives whether there was one. */
+  async removeObject(folder: string, object: string): Promise<boolean> {
+    const places = await this.#placesBefore(folder, object);
+    if (places.length === 0) return await this.#objects.remove(folder, object);
+    const done = await this.announce(folder, object, places);
+    const isRemoved = await this.#objects.remove(folder, object);
+    await done(places);
+    return isRemoved;
+  }
+
+  /**
+   * Notes places that will be removed in a day if the object does not refer to them then. What it returns removes some of
+   * them at once, and the note.
+   */
+  async announce(folder: string, object: string, places: readonly string[]) {
+    if (!this.#used.get(folder)) {
+      await this.#objects.place(folder, PENDING).write(USED_FILE, new Uint8Array());
+      this.#used.set(folder, true);
+    }
+    const pending: Pending = { object, places };
+    const note = this.#objects.place(folder, `${PENDING}/${newId()}`);
+    await note.write(PENDING_FILE, new TextEncoder().encode(JSON.stringify(pending)));
+    return async (superfluous: readonly string[]) => {
+      try {
+        await this.#remove(folder, object, superfluous);
+        await note.remove();
+      } catch {
+        // The note is still there: they are left to `removeLeftovers`.
+      }
+    };
+  }
+
+  /** Removes what killed processes have left in a folder. */
+  async removeLeftovers(folder: string): Promise<void> {
+    const notes = this.#objects.place(folder, PENDING);
+    const found = await notes.list();
+    this.#used.set(folder, found.has(USED_FILE));
+    for (const name of found.keys()) {
+      const [id, file] = name.split("/");
+      if (file !== PENDING_FILE || Date.now() - timeOf(id) < LEFTOVER_AGE_MS) continue;
+      const { object, places } = parsePending(await notes.read(name));
+      const referred = await this.#placesOf(folder, object);
+      if (!referred) continue;
+      await this.#remove(folder, object, places.filter((place) => !referred.includes(place)));
+      await this.#objects.place(folder, `${PENDING}/${id}`).remove();
+    }
+  }
+
+  /** Forgets what is known of a folder. */
+  forget(folder: string): void {
+    this.#used.delete(folder);
+  }
+
+  async #remove(folder: string, object: string, places: readonly string[]): Promise<void> {
+    for (const id of places) await this.at(folder, object, id).remove();
+  }
+
+  async #placesBefore(folder: string, object: string): Promise<readonly string[]> {
+    const isUsed = this.#used.get(folder) ??
+      (await this.#objects.place(folder, PENDING).list()).has(USED_FILE);
+    this.#used.set(folder, isUsed);
+    return isUsed ? await this.#placesOf(folder, object) ?? [] : [];
+  }
+
+  /** The places that an object refers to; `undefined` if only newer versions can tell. */
+  async #placesOf(folder: string, name: string): Promise<readonly string[] | undefined> {
+    const object = await this.#objects.open(folder, name);
+    if (!object) return [];
+    try {
+      return (await readHeader(object)).places ?? [];
+    } catch (error) {
+      if (isFuseError(error, "UnsupportedError")) return undefined;
+      if (isFuseError(error, "CodecError")) return [];
+      throw error;
+    } finally {
+      await object.close();
+    }
+  }
+}
+
+/** A name for a place; when it was made can be told from it. */
+function newId(): string {
+  return `${Date.now().toString(36)}-${randomBytes(8).toString("hex")}`;
+}
+
+function timeOf(id: string): number {
+  return parseInt(id, 36) || 0;
+}
+
+/** A note that was cut off names nothing: it is written before the places are. */
+function parsePending(bytes: Uint8Array | undefined): Pending {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return { object: "", places: [] };
+  }
+}

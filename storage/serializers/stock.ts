@@ -1,0 +1,6 @@
+/** The serializers of this library: what they saved is loaded without their being registered. */
+
+import type { Serializer } from "./serializer.ts";
+
+/** One of each kind. */
+export const stockSerializers: readonly Serializer[] = [];
