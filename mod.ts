@@ -32,6 +32,8 @@ export {
 export { Query } from "./core/query.ts";
 export type { Pattern } from "./core/names.ts";
 export type { Scope } from "./core/plan.ts";
+export type { NodePlan } from "./core/find_reuse.ts";
+export type { ReuseRule } from "./core/reuse.ts";
 export type { RemoteArgs } from "./core/policy.ts";
 export { nodeSignal } from "./core/node_context.ts";
 export { definePlugin } from "./core/plugin.ts";
@@ -45,7 +47,17 @@ export type {
   RunStart,
   Undo,
 } from "./core/plugin.ts";
-export type { Origin, Storage, TaskInfo, TaskSelection } from "./core/storage.ts";
+export type {
+  CodePrint,
+  Origin,
+  Recipe,
+  RecipeReader,
+  Saved,
+  Storage,
+  StoredRecord,
+  TaskInfo,
+  TaskSelection,
+} from "./core/storage.ts";
 export {
   CodecError,
   ConfigError,

@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  Backend,
-  BACKEND_OPTIONS,
-  type BackendOptions,
-  type ExecutorSetup,
-} from "../core/backend.ts";
+import { Backend, BACKEND_OPTIONS, type BackendOptions } from "../core/backend.ts";
+import type { ExecutorSetup } from "../core/passes.ts";
 import type { Executor } from "../core/executor.ts";
 import { InPlace } from "../core/in_place.ts";
 import { checkKeys } from "../core/options.ts";

@@ -1,20 +1,20 @@
 /** What all backends have in common: the graph of their targets, what was set for it, and the way a run goes. */
 
 import { nodeOf, pick } from "./arguments.ts";
-import type { NodeError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { nodeError } from "./failures.ts";
+import { type NodePlan, planNodes } from "./find_reuse.ts";
 import { buildGraph, type Graph } from "./graph.ts";
-import { type Initializations, initializeOnHost } from "./initializers.ts";
-import { checkNames, type Pattern } from "./names.ts";
+import { Journal } from "./journal.ts";
+import { checkNames, compilePattern, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
 import { isImportedForDefinitions, stopImport } from "./node_context.ts";
 import { checkKeys } from "./options.ts";
-import { type Available, LEAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
+import { type ExecutorSetup, Passes } from "./passes.ts";
+import type { Scope } from "./plan.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
-import { isPromiseLike } from "./node_host.ts";
 import { findNumbers, Query } from "./query.ts";
-import { Run } from "./scheduler.ts";
+import type { ReuseRule } from "./reuse.ts";
 import type { Storage } from "./storage.ts";
 import type { Results, Targets } from "./types.ts";
 import { Watchers } from "./watchers.ts";
@@ -27,8 +27,14 @@ export interface BackendOptions {
   storage?: Storage;
   /** Plugins and observers of all nodes. Default: none. */
   plugins?: readonly Plugin[];
-  /** When a stored result is used: `"name"`, whenever there is one of the node's name. Default: `"name"`. */
-  reuse?: "name";
+  /**
+   * When a stored result is used instead of running the node: `"exact"`, when running it would give the same, as its code
+   * with all that this uses, its plugins, its arguments and the values that it reads are what they were; `"name"`, whenever
+   * there is one of the node's name. Default: `"exact"`.
+   */
+  reuse?: ReuseRule;
+  /** The nodes whose whole names this matches run whatever is stored. Default: none. */
+  rerun?: Pattern;
   /**
    * Which nodes run: `"reachable"`, all that hang off the targets' roots, or `"needed"`, only what the targets need.
    * Default: `"reachable"`.
@@ -54,6 +60,7 @@ export const BACKEND_OPTIONS: readonly string[] = [
   "storage",
   "plugins",
   "reuse",
+  "rerun",
   "scope",
   "onFailure",
   "onWarning",
@@ -72,36 +79,12 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
-/**
- * What an executor is made for.
- *
- * @internal
- */
-export interface ExecutorSetup {
-  readonly graph: Graph;
-  readonly initializations: Initializations;
-  /** Whether readers are to be given what the host has, instead of what the node gave. */
-  readonly readsBack: boolean;
-  /** Whether the run may be cancelled. */
-  readonly isCancellable: boolean;
-  readonly warn: Warn;
-}
-
-/** Carries out no node: enough where all that is needed is read. */
-const READER: Executor = {
-  slots: 16,
-  execute: () => undefined,
-  abandon() {},
-  cancel() {},
-};
-
 /** The base of all backends. */
 export abstract class Backend<const T extends Targets> {
   /** The name under which results are stored. */
   readonly workflowName: string;
   readonly #graph: Graph;
-  readonly #scope: Scope;
-  readonly #onFailure: "stop" | "continue";
+  readonly #options: BackendOptions;
   readonly #warn: Warn;
   #storage: Storage | undefined;
   #checkedNames = -1;
@@ -114,9 +97,9 @@ export abstract class Backend<const T extends Targets> {
    */
   constructor(targets: T, options: BackendOptions, warn: Warn) {
     checkOptions(options);
+    if (options.rerun !== undefined) compilePattern(options.rerun);
     this.workflowName = options.workflowName;
-    this.#scope = options.scope ?? "reachable";
-    this.#onFailure = options.onFailure ?? "stop";
+    this.#options = { ...options };
     this.#warn = options.onWarning ?? warn;
     this.#storage = options.storage;
     this.#graph = buildGraph(targets);
@@ -166,87 +149,58 @@ export abstract class Backend<const T extends Targets> {
     // In a worker that imports this module for its definitions, nothing after this is to happen.
     if (isImportedForDefinitions()) return stopImport();
     checkKeys("run", options, ["signal"]);
+    options.signal?.throwIfAborted();
     const started = performance.now();
-    const watchers = new Watchers(this.#graph, this.#warn);
+    const storage = this.#storage;
+    const journal = storage?.addToJournal
+      ? new Journal(storage, this.workflowName, (message) => watchers.warn(message))
+      : undefined;
+    const watchers: Watchers = new Watchers(
+      this.#graph,
+      this.#warn,
+      journal ? [journal.plugin] : [],
+    );
+    const passes = new Passes({
+      ...this.#settings(),
+      watchers,
+      signal: options.signal,
+      createExecutor: (setup) => this.createExecutor(setup),
+    });
     let error: unknown;
     try {
-      const values = await this.#passes(watchers, options.signal);
+      const values = await passes.run();
       const results = this.#graph.targets.map((target, at) => pickTarget(target, values[at]));
       return (this.#graph.isList ? results : results[0]) as Results<T>;
     } catch (caught) {
       error = caught;
       throw caught;
     } finally {
-      watchers.runEnd({ durationMs: performance.now() - started, error });
+      const durationMs = performance.now() - started;
+      watchers.runEnd({ durationMs, reused: passes.reused, error });
+      if (journal) await journal.close();
     }
   }
 
-  /** Usually one pass; another one after stored values turned out to be bad. */
-  async #passes(watchers: Watchers, signal: AbortSignal | undefined): Promise<unknown[]> {
-    signal?.throwIfAborted();
-    const graph = this.#graph;
-    const storage = this.#storage;
-    const workflowName = this.workflowName;
+  /**
+   * Tells what a run would do with each node, in the order in which they were made, without running anything.
+   *
+   * @throws {StorageError} If the storage fails.
+   */
+  async plan(): Promise<NodePlan[]> {
+    return await planNodes({ ...this.#settings(), warn: this.#warn });
+  }
+
+  #settings() {
     this.#checkNewNames();
-    const initializations = initializeOnHost(graph);
-    const warn = (message: string) => watchers.warn(message);
-    const readsBack = storage?.alwaysRead ?? false;
-    const isCancellable = signal !== undefined;
-    const setup: ExecutorSetup = { graph, initializations, readsBack, isCancellable, warn };
-    let executor: Executor | undefined;
-    const unreadable = new Set<number>();
-    const hasRun = new Uint8Array(graph.nodes.length);
-    const failures = new Map<number, NodeError>();
-    const retries = new Map<number, number>();
-    const lasting = { graph, workflowName, storage, watchers, signal, hasRun };
-    let have: ReadonlyMap<number, unknown> = new Map();
-    try {
-      for (;;) {
-        const held = have;
-        const available: Available = {
-          isStored: storage ? await this.#findStored(storage, unreadable) : () => false,
-          has: (i) => held.has(i),
-          hasRun: (i) => hasRun[i] === 1,
-          hasFailed: (i) => failures.has(i),
-        };
-        const isFirst = !storage && held.size === 0 && !hasRun.includes(1) && failures.size === 0;
-        const actions = planRun(graph, isFirst ? undefined : available, this.#scope);
-        const runsAny = actions.includes(RUN);
-        if (runsAny && !executor) {
-          const made = this.createExecutor(setup);
-          // Nothing is awaited without need: synchronous nodes run before `run` returns.
-          executor = isPromiseLike(made) ? await made : made;
-        }
-        if (storage && runsAny) await storage.newWorkflow(workflowName);
-        if (watchers.isAny) {
-          watchers.runStart({ workflowName, ...countActions(actions, available) });
-        }
-        const run = { actions, available, have, failures, retries, onFailure: this.#onFailure };
-        const outcome = await new Run({ ...lasting, ...run, executor: executor ?? READER }).start();
-        if (outcome.kind === "done") return outcome.values;
-        for (const i of outcome.unread) unreadable.add(i);
-        have = outcome.have;
-      }
-    } finally {
-      if (executor?.close) await executor.close();
-    }
+    const { scope = "reachable", onFailure = "stop", reuse: rule = "exact", rerun } = this.#options;
+    const [graph, storage, workflowName] = [this.#graph, this.#storage, this.workflowName];
+    return { graph, storage, workflowName, scope, onFailure, rule, rerun };
   }
 
   #checkNewNames(): void {
     if (this.#checkedNames === nameCount()) return;
     checkNames(this.#graph.nodes);
     this.#checkedNames = nameCount();
-  }
-
-  async #findStored(
-    storage: Storage,
-    unreadable: ReadonlySet<number>,
-  ): Promise<(node: number) => boolean> {
-    const { nodes, settings } = this.#graph;
-    const stored = new Set(await storage.listTasks(this.workflowName));
-    return (i) =>
-      stored.size > 0 && settings.get(i)?.isStored !== false && !unreadable.has(i) &&
-      nodes[i].definition.kind !== "constructor" && stored.has(nodes[i].name);
   }
 }
 
@@ -256,16 +210,6 @@ function pickTarget(target: NodeRecord | ItemRecord, value: unknown): unknown {
   } catch (error) {
     throw nodeError(nodeOf(target), error);
   }
-}
-
-function countActions(actions: Uint8Array, available: Available) {
-  const count = { toRun: 0, toRead: 0, notNeeded: 0 };
-  actions.forEach((action, i) => {
-    if (action === RUN) count.toRun++;
-    else if (action === READ) count.toRead++;
-    else if (action === LEAVE && available.isStored(i)) count.notNeeded++;
-  });
-  return count;
 }
 
 function checkOptions(options: BackendOptions): void {
@@ -278,7 +222,7 @@ function checkOptions(options: BackendOptions): void {
     );
   }
   const known = {
-    reuse: ["name"],
+    reuse: ["exact", "name"],
     scope: ["reachable", "needed"],
     onFailure: ["stop", "continue"],
   } as const;

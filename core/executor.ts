@@ -25,6 +25,8 @@ export interface Executor {
   cancel(reason: unknown): void;
   /** A pass begins. An executor that has this tells the pass when a node really starts. */
   begin?(pass: Pass): void;
+  /** The name of the worker that ran the node; `undefined` for the host. */
+  workerOf?(node: number): string | undefined;
   /** Nobody reads the node's value any more. */
   release?(node: number): void;
   /** Nothing more is to be started in this pass: what waits rejects with `NotRun`. */

@@ -10,6 +10,13 @@ export const HAVE = 1;
 export const READ = 2;
 /** The node runs. */
 export const RUN = 3;
+/**
+ * Once all that the node reads is known, its stored value turns out to be right, or the node runs. Of a constructor: its
+ * calls are checked, for which its arguments must be known.
+ */
+export const CHECK = 4;
+/** The stored value is read if a node that was to be checked runs and needs it. */
+export const MAYBE_READ = 5;
 
 /** Which nodes run: all that hang off the targets' roots, or what the targets need. */
 export type Scope = "reachable" | "needed";
@@ -17,6 +24,8 @@ export type Scope = "reachable" | "needed";
 /** Which values are there already. */
 export interface Available {
   isStored(node: number): boolean;
+  /** Whether the stored value is right if those that the node reads turn out to be what they were. */
+  isToCheck(node: number): boolean;
   /** Whether the value is at hand; of a constructor's node, the instance as its latest call has left it. */
   has(node: number): boolean;
   /** Whether the node ran in an earlier pass of the same run. */
@@ -47,6 +56,10 @@ export function planRun(
   }
 }
 
+/** Only nodes to be checked may need a value. */
+const MAYBE_NEEDED = 1;
+const NEEDED = 2;
+
 /** A plan, or `undefined` when an instance turned out to be outdated. */
 function tryPlan(
   graph: Graph,
@@ -58,10 +71,12 @@ function tryPlan(
   const actions = new Uint8Array(nodes.length);
   const isNeeded = new Uint8Array(nodes.length);
   const mustRun = new Uint8Array(nodes.length);
+  /** Constructors of which calls are checked. */
+  const isAsked = new Uint8Array(nodes.length);
   const isBlocked = available && findBlocked(graph, available);
   const isAlive = (instance: number) => available?.has(instance) && !outdated.has(instance);
   for (const target of graph.targetIndexes) {
-    isNeeded[target] = 1;
+    isNeeded[target] = NEEDED;
     // An instance that is asked for is what all its calls made of it.
     if (nodes[target].definition.kind !== "constructor") continue;
     instances.forEach((instance, call) => {
@@ -72,8 +87,12 @@ function tryPlan(
   for (let i = nodes.length - 1; i >= 0; i--) {
     const action = isBlocked?.[i] ? LEAVE : mustRun[i] ? RUN : decide(i);
     actions[i] = action;
+    if (action === CHECK) {
+      need(i, MAYBE_NEEDED);
+      if (instances[i] >= 0) isAsked[instances[i]] = 1;
+    }
     if (action !== RUN) continue;
-    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) isNeeded[inputs[at]] = 1;
+    need(i, NEEDED);
     const before = previous[i];
     if (before < 0) continue;
     const instance = instances[i];
@@ -82,11 +101,18 @@ function tryPlan(
       outdated.add(instance);
       return undefined;
     } else {
-      isNeeded[instance] = 1;
+      isNeeded[instance] = NEEDED;
       if (before !== instance && !available!.hasRun(before)) mustRun[before] = 1;
     }
   }
   return actions;
+
+  /** The values that a node reads are needed. */
+  function need(i: number, level: typeof MAYBE_NEEDED | typeof NEEDED): void {
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
+      if (isNeeded[inputs[at]] < level) isNeeded[inputs[at]] = level;
+    }
+  }
 
   function decide(i: number): number {
     const isConstructor = nodes[i].definition.kind === "constructor";
@@ -94,11 +120,12 @@ function tryPlan(
     if (isConstructor ? isAlive(i) : available?.has(i)) return isNeeded[i] ? HAVE : LEAVE;
     if (available?.hasRun(i) && !isNeeded[i]) return LEAVE;
     if (isConstructor && !isNeeded[i]) {
+      if (isAsked[i]) return CHECK;
       // Nobody's call runs; an instance without calls runs for what its constructor does.
       return graph.dependentOffsets[i] === graph.dependentOffsets[i + 1] ? RUN : LEAVE;
     }
-    if (available?.isStored(i)) return isNeeded[i] ? READ : LEAVE;
-    return RUN;
+    if (available?.isStored(i)) return [LEAVE, MAYBE_READ, READ][isNeeded[i]];
+    return available?.isToCheck(i) ? CHECK : RUN;
   }
 }
 

@@ -16,7 +16,7 @@ export interface NodeInfo {
 export interface RunStart {
   /** The workflow's name. */
   readonly workflowName: string;
-  /** How many nodes will run. */
+  /** How many nodes will run, or will if what they read has changed. */
   readonly toRun: number;
   /** How many values will be read from the storage. */
   readonly toRead: number;
@@ -30,6 +30,12 @@ export interface NodeEnd {
   readonly durationMs: number;
   /** Whether the value was read from the storage instead of computed. */
   readonly isStored: boolean;
+  /** Why the node ran, though its storage might have had a value. */
+  readonly reason?: string;
+  /** How many bytes were stored. */
+  readonly bytes?: number;
+  /** Where it ran: `"host"`, or the name of a worker. */
+  readonly worker?: string;
 }
 
 /** What an observer is told when a try of a node fails. */
@@ -48,6 +54,8 @@ export interface RunEnd {
   readonly ran: number;
   /** How many values were read from the storage. */
   readonly read: number;
+  /** How many nodes were not run as their stored values are right, read or not. */
+  readonly reused: number;
   /** What ended the run early, if something did. */
   readonly error?: unknown;
 }
@@ -77,6 +85,8 @@ export interface PluginHooks<D = unknown> {
   onNodeStart?(node: NodeInfo): void;
   /** A node has its value. */
   onNodeEnd?(node: NodeInfo, end: NodeEnd): void;
+  /** A node that might have run need not, as all that it reads is what it was: its stored value is right. */
+  onNodeReused?(node: NodeInfo): void;
   /** A try of a node failed. */
   onNodeError?(node: NodeInfo, failure: NodeFailure): void;
   /** A run ends, well or not. */

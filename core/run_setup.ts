@@ -4,6 +4,7 @@ import type { NodeError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import type { Graph } from "./graph.ts";
 import type { Available } from "./plan.ts";
+import type { Reuse } from "./reuse.ts";
 import type { Storage } from "./storage.ts";
 import type { Watchers } from "./watchers.ts";
 
@@ -22,6 +23,8 @@ export interface RunSetup {
   readonly watchers: Watchers;
   readonly workflowName: string;
   readonly storage: Storage | undefined;
+  /** Which stored values are right; there is one wherever there is a storage. */
+  readonly reuse: Reuse | undefined;
   readonly signal: AbortSignal | undefined;
   readonly retries: Map<number, number>;
   /** What a failure does: end the run, or only what depends on the node. */

@@ -1,8 +1,8 @@
 /**
  * Runs a graph: the one loop behind every backend.
  *
- * What is constant is the graph and the plan. What changes is all here: how many values a node still waits for, how many
- * readers a value still has, which nodes are ready, and how many are in hand. A backend brings the executor that carries
+ * What is constant is the graph and the plan. What changes is here, which nodes are in hand and what they gave, and in the
+ * readiness, what nodes wait for. A backend brings the executor that carries
  * out one ready node; serial is an executor with one slot that runs it in place.
  */
 
@@ -12,8 +12,10 @@ import { joinFailures, nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import { isPromiseLike, nestedNode } from "./node_host.ts";
-import { findBlocked, HAVE, LEAVE, READ, RUN } from "./plan.ts";
+import { CHECK, findBlocked, HAVE, MAYBE_READ, READ, RUN } from "./plan.ts";
+import { Readiness } from "./readiness.ts";
 import type { RunOutcome, RunSetup } from "./run_setup.ts";
+import type { Saved } from "./storage.ts";
 import { Tries } from "./tries.ts";
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
@@ -32,13 +34,7 @@ export class Run implements Pass {
   /** Whether the executor tells when a node starts and how long it took. */
   readonly #isTold: boolean;
   readonly #durations = new Map<number, number>();
-  /** Of each node, the values that it still waits for. */
-  readonly #waiting: Int32Array;
-  /** Of each value, the readers that have not run; a target has one more. */
-  readonly #readers: Int32Array;
-  /** A stack: going deep first frees values early. */
-  readonly #ready: Int32Array;
-  #readyCount = 0;
+  readonly #readiness: Readiness;
   #inHand = 0;
   #hasFailed = false;
   #error: unknown;
@@ -48,6 +44,8 @@ export class Run implements Pass {
   #isPutOff = false;
   readonly #isTarget: Uint8Array;
   readonly #hasRun: Uint8Array;
+  /** Calls that have to run after all: the next pass runs them, with the earlier calls of their instances. */
+  readonly #deferred: number[] = [];
   readonly #tries: Tries;
   #lastYield = 0;
   #isYielding = false;
@@ -66,10 +64,7 @@ export class Run implements Pass {
     for (const target of setup.graph.targetIndexes) this.#isTarget[target] = 1;
     this.values = new Array(count);
     this.#hasRun = setup.hasRun;
-    this.#waiting = new Int32Array(count);
-    this.#readers = new Int32Array(count);
-    this.#ready = new Int32Array(count);
-    this.#countEdges();
+    this.#readiness = new Readiness(setup.graph, setup.actions);
   }
 
   /**
@@ -88,29 +83,13 @@ export class Run implements Pass {
     return this.#result.promise.finally(() => signal?.removeEventListener("abort", abort));
   }
 
-  #countEdges(): void {
-    const { inputs, inputOffsets, instances, previous } = this.#graph;
-    for (let i = this.actions.length - 1; i >= 0; i--) {
-      if (this.actions[i] === LEAVE) continue;
-      if (this.actions[i] === RUN) {
-        // The call before may have been run in an earlier pass, on an instance that is still there.
-        const isAfter = previous[i] >= 0 && this.actions[previous[i]] !== LEAVE;
-        this.#waiting[i] = inputOffsets[i + 1] - inputOffsets[i] + (isAfter ? 1 : 0);
-        for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#readers[inputs[at]]++;
-        if (instances[i] >= 0) this.#readers[instances[i]]++;
-      }
-      if (this.#waiting[i] === 0) this.#ready[this.#readyCount++] = i;
-    }
-    for (const target of this.#graph.targetIndexes) this.#readers[target]++;
-  }
-
   #pump = (): void => {
     if (this.#isYielding) return;
     const { executor, signal } = this.#setup;
     // Asking for the time costs as much as a small node, so it is asked more rarely while nodes are small.
     let untilLook = 0;
     let lastLook = -Infinity;
-    while (!this.#isStopped && this.#readyCount > 0 && this.#inHand < executor.slots) {
+    while (!this.#isStopped && this.#readiness.hasReady && this.#inHand < executor.slots) {
       if (untilLook-- === 0) {
         const now = Date.now();
         if (now - this.#lastYield > YIELD_AFTER_MS) {
@@ -121,10 +100,10 @@ export class Run implements Pass {
         untilLook = now - lastLook > SMALL_MS ? 0 : SMALL_NODES;
         lastLook = now;
       }
-      this.#launch(this.#ready[--this.#readyCount]);
+      this.#launch(this.#readiness.next());
       if (signal?.aborted) return this.#settle({ error: signal.reason });
     }
-    if (this.#inHand === 0 && (this.#isStopped || this.#readyCount === 0)) this.#settle();
+    if (this.#inHand === 0 && (this.#isStopped || !this.#readiness.hasReady)) this.#settle();
   };
 
   #resume = (): void => {
@@ -138,7 +117,7 @@ export class Run implements Pass {
   }
 
   readersLeft(i: number): number {
-    return this.#readers[i];
+    return this.#readiness.readersLeft(i);
   }
 
   isTarget(i: number): boolean {
@@ -161,6 +140,7 @@ export class Run implements Pass {
   #launch(i: number): void {
     const action = this.actions[i];
     if (action === HAVE) return this.#finish(i, this.#setup.have.get(i));
+    if (action === CHECK) return this.#check(i);
     const started = this.#isTimed ? performance.now() : 0;
     if (!this.#isTold || action === READ) this.#setup.watchers.nodeStart(i);
     try {
@@ -172,6 +152,31 @@ export class Run implements Pass {
     } catch (error) {
       this.#fail(i, error);
     }
+  }
+
+  /** All that the node reads is known: its stored value is right, or it runs. */
+  #check(i: number): void {
+    if (this.#setup.reuse!.check(i)) return this.#reuse(i);
+    if (this.#graph.instances[i] >= 0) return void this.#deferred.push(i);
+    this.actions[i] = RUN;
+    for (const input of this.#readiness.reopen(i)) this.#startReading(input);
+  }
+
+  /** The node's stored value is right; it is read if somebody is known to need it. */
+  #reuse(i: number): void {
+    const { inputs, inputOffsets, nodes } = this.#graph;
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
+    if (nodes[i].definition.kind !== "constructor") this.#setup.watchers.nodeReused(i);
+    if (this.isTarget(i) || this.#readiness.isNeeded(i)) this.#startReading(i);
+    else {
+      this.actions[i] = MAYBE_READ;
+      this.#readiness.tell(i);
+    }
+  }
+
+  #startReading(i: number): void {
+    this.actions[i] = READ;
+    this.#readiness.add(i);
   }
 
   /** Waits for a node in hand. */
@@ -220,36 +225,46 @@ export class Run implements Pass {
     if (this.#isSettled || this.#unread.includes(i)) return;
     if (isHandle(value)) throw nodeError(this.#graph.nodes[i], nestedNode());
     if (this.actions[i] === RUN && value !== HELD && this.#isSaved(i)) {
-      return this.#save(i, value, this.#durationOf(i, started))
-        .then((value) => this.#end(i, value, started));
+      return this.#save(i, value, started);
     }
+    if (this.actions[i] === RUN) this.#setup.reuse?.hasRun(i, undefined);
     this.#end(i, value, started);
   }
 
   #isSaved(i: number): boolean {
-    return this.#setup.storage !== undefined &&
-      this.#graph.nodes[i].definition.kind !== "constructor" &&
-      this.#graph.settings.get(i)?.isStored !== false;
+    return this.#setup.reuse?.isStorable(i) ?? false;
   }
 
-  async #save(i: number, value: unknown, durationMs: number): Promise<unknown> {
-    const { storage, workflowName, watchers } = this.#setup;
+  async #save(i: number, value: unknown, started: number): Promise<void> {
+    const { storage, workflowName, watchers, reuse } = this.#setup;
     const { name, definition } = this.#graph.nodes[i];
+    const durationMs = this.#durationOf(i, started);
+    const recipe = reuse!.recipe(i);
+    let saved: Saved | void = undefined;
     try {
-      await storage!.save(workflowName, name, value, { durationMs, definition: definition.name });
+      const origin = { durationMs, definition: definition.name, ...(recipe && { recipe }) };
+      saved = await storage!.save(workflowName, name, value, origin);
     } catch (error) {
       if (!isFuseError(error, "CodecError")) throw error;
       watchers.warn(`"${name}" will run again next time. ${error.message}`);
-      return value;
     }
-    return storage!.alwaysRead ? await storage!.readTask(workflowName, name) : value;
+    reuse!.hasRun(i, saved ?? undefined);
+    const isReadBack = saved && (storage!.alwaysRead || saved.isSerialized);
+    const kept = isReadBack ? await storage!.readTask(workflowName, name) : value;
+    this.#end(i, kept, started, saved?.bytes);
   }
 
-  #end(i: number, value: unknown, started: number): void {
-    if (this.#setup.watchers.isAny) {
-      this.#setup.watchers.nodeEnd(i, {
+  #end(i: number, value: unknown, started: number, bytes?: number): void {
+    const { watchers, reuse, executor } = this.#setup;
+    if (watchers.isAny) {
+      const isStored = this.actions[i] === READ;
+      const reason = isStored ? undefined : reuse?.reason(i);
+      watchers.nodeEnd(i, {
         durationMs: this.#durationOf(i, started),
-        isStored: this.actions[i] === READ,
+        isStored,
+        ...(reason !== undefined && { reason }),
+        ...(bytes !== undefined && { bytes }),
+        worker: executor.workerOf?.(i) ?? "host",
       });
     }
     this.#finish(i, value);
@@ -261,25 +276,19 @@ export class Run implements Pass {
 
   /** Hands the value on, and frees those that were read for the last time. */
   #finish(i: number, value: unknown): void {
-    const { inputs, inputOffsets, instances, dependents, dependentOffsets } = this.#graph;
-    const actions = this.actions;
-    if (this.#readers[i] > 0) this.values[i] = value;
+    const { inputs, inputOffsets, instances } = this.#graph;
+    if (this.#readiness.readersLeft(i) > 0) this.values[i] = value;
     else this.#setup.executor.release?.(i);
-    if (actions[i] === RUN) {
+    if (this.actions[i] === RUN) {
       this.#hasRun[i] = 1;
       for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
       if (instances[i] >= 0) this.#release(instances[i]);
     }
-    for (let at = dependentOffsets[i + 1] - 1; at >= dependentOffsets[i]; at--) {
-      const dependent = dependents[at];
-      if (actions[dependent] === RUN && --this.#waiting[dependent] === 0) {
-        this.#ready[this.#readyCount++] = dependent;
-      }
-    }
+    this.#readiness.finish(i);
   }
 
   #release(i: number): void {
-    if (--this.#readers[i] > 0) return;
+    if (!this.#readiness.dropReader(i)) return;
     this.values[i] = undefined;
     this.#setup.executor.release?.(i);
   }
@@ -312,7 +321,7 @@ export class Run implements Pass {
     if (early) this.#setup.executor.cancel(early.error);
     if (early) this.#result.reject(early.error);
     else if (this.#hasFailed) this.#result.reject(this.#error);
-    else if (this.#isPutOff) {
+    else if (this.#isPutOff || this.#deferred.length > 0) {
       this.#result.resolve({ kind: "missing", unread: this.#unread, have: this.#held() });
     } else if (onFailure === "continue" && failures.size > 0) {
       const isSkipped = (blocked: number, i: number) =>
@@ -330,7 +339,7 @@ export class Run implements Pass {
     const have = new Map<number, unknown>();
     const isMissing = new Set(this.#unread).union(this.#lost);
     for (let i = 0; i < this.values.length; i++) {
-      if (i in this.values && this.#readers[i] > 0 && !isMissing.has(i)) {
+      if (i in this.values && this.#readiness.readersLeft(i) > 0 && !isMissing.has(i)) {
         have.set(i, this.values[i]);
       }
     }

@@ -4,9 +4,24 @@ import type { Graph, PluginUse } from "./graph.ts";
 import { showThrown } from "./failures.ts";
 import { nodeInfo } from "./initializers.ts";
 import { isPromiseLike } from "./node_host.ts";
-import type { NodeEnd, NodeFailure, NodeInfo, PluginHooks, RunEnd, RunStart } from "./plugin.ts";
+import type {
+  NodeEnd,
+  NodeFailure,
+  NodeInfo,
+  Plugin,
+  PluginHooks,
+  RunEnd,
+  RunStart,
+} from "./plugin.ts";
 
-const HOOKS = ["onRunStart", "onNodeStart", "onNodeEnd", "onNodeError", "onRunEnd"] as const;
+const HOOKS = [
+  "onRunStart",
+  "onNodeStart",
+  "onNodeEnd",
+  "onNodeReused",
+  "onNodeError",
+  "onRunEnd",
+] as const;
 
 /** The observers among a graph's plugins. */
 export class Watchers {
@@ -16,10 +31,12 @@ export class Watchers {
   #ran = 0;
   #read = 0;
 
-  constructor(graph: Graph, warn: (message: string) => void) {
+  /** `more` are observers of this run alone. */
+  constructor(graph: Graph, warn: (message: string) => void, more: readonly Plugin[] = []) {
     this.#graph = graph;
     this.#warn = warn;
-    this.#uses = graph.plugins.filter(({ plugin }) => HOOKS.some((hook) => plugin.hooks[hook]));
+    const uses = [...graph.plugins, ...more.map((plugin) => ({ plugin, nodes: undefined }))];
+    this.#uses = uses.filter(({ plugin }) => HOOKS.some((hook) => plugin.hooks[hook]));
   }
 
   /** Whether anybody watches; if not, nothing needs to be told or timed. */
@@ -50,11 +67,15 @@ export class Watchers {
     this.#tell((hooks, node) => hooks.onNodeEnd?.(node!, end), i);
   }
 
+  nodeReused(i: number): void {
+    this.#tell((hooks, node) => hooks.onNodeReused?.(node!), i);
+  }
+
   nodeError(i: number, failure: NodeFailure): void {
     this.#tell((hooks, node) => hooks.onNodeError?.(node!, failure), i);
   }
 
-  runEnd(end: Pick<RunEnd, "durationMs" | "error">): void {
+  runEnd(end: Pick<RunEnd, "durationMs" | "reused" | "error">): void {
     this.#tell((hooks) => hooks.onRunEnd?.({ ...end, ran: this.#ran, read: this.#read }));
   }
 

@@ -1,6 +1,6 @@
 /** Gives nodes that are ready to workers, and to the host, as they can take them. */
 
-import type { ExecutorSetup } from "../../core/backend.ts";
+import type { ExecutorSetup } from "../../core/passes.ts";
 import { WorkerError } from "../../core/errors.ts";
 import { NotRun, type Pass } from "../../core/executor.ts";
 import { PhaseFailure } from "../../core/node_host.ts";

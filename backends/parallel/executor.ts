@@ -5,7 +5,7 @@
  * it: a chain travels as one piece. Values stay where they were made, and are moved when a node elsewhere reads them.
  */
 
-import type { ExecutorSetup } from "../../core/backend.ts";
+import type { ExecutorSetup } from "../../core/passes.ts";
 import { type Executor, HELD, type Pass } from "../../core/executor.ts";
 import type { Graph } from "../../core/graph.ts";
 import { PhaseFailure } from "../../core/node_host.ts";
@@ -69,6 +69,10 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     if (worker) this.#dispatcher.tellStart(worker);
     else this.#dispatcher.enqueue(i);
     return taken.promise;
+  }
+
+  workerOf(i: number): string | undefined {
+    return this.#dispatcher.places.makerOf(i);
   }
 
   release(i: number): void {

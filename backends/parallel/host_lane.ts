@@ -1,6 +1,6 @@
 /** Runs on the host what no worker can run: one node at a time, with breaks for everything else that the host does. */
 
-import type { ExecutorSetup } from "../../core/backend.ts";
+import type { ExecutorSetup } from "../../core/passes.ts";
 import { InPlace } from "../../core/in_place.ts";
 import { isPromiseLike } from "../../core/node_host.ts";
 import type { Needs, Resources } from "./resources.ts";

@@ -1,6 +1,6 @@
 /** Makes the executor of one run: what there is to be had, what has to be looked up, and how workers are started. */
 
-import type { ExecutorSetup } from "../../core/backend.ts";
+import type { ExecutorSetup } from "../../core/passes.ts";
 import type { Executor } from "../../core/executor.ts";
 import { isBundled } from "./bundle.ts";
 import { ParallelExecutor } from "./executor.ts";

@@ -6,6 +6,8 @@ import type { PoolWorker } from "./worker.ts";
 export class Places {
   /** Of each node, one more than the number of the worker that holds its value; 0 if none does. */
   readonly #holders: Int32Array;
+  /** Of each node, one more than the number of the worker that made its value latest. */
+  readonly #makers: Int32Array;
   /** Of each node that was sent and not reported, one more than the number of the worker. */
   readonly #sentTo: Int32Array;
   /** Of values that several workers hold, the others. */
@@ -19,6 +21,7 @@ export class Places {
   constructor(count: number, workers: readonly PoolWorker[]) {
     this.#holders = new Int32Array(count);
     this.#sentTo = new Int32Array(count);
+    this.#makers = new Int32Array(count);
     this.#workers = workers;
   }
 
@@ -27,6 +30,11 @@ export class Places {
     const holder = this.#holders[i] === 0 ? undefined : this.#workers[this.#holders[i] - 1];
     if (holder?.isAlive) return holder;
     return this.#copies.size > 0 ? this.#copies.get(i)?.values().find((w) => w.isAlive) : undefined;
+  }
+
+  /** The name of the worker that made the value; `undefined` for the host. */
+  makerOf(i: number): string | undefined {
+    return this.#makers[i] === 0 ? undefined : `worker ${this.#makers[i]}`;
   }
 
   isAt(i: number, worker: PoolWorker): boolean {
@@ -56,7 +64,7 @@ export class Places {
   /** A node's value has been made by a worker. */
   made(i: number, worker: PoolWorker, bytes: number): void {
     const LARGE = 4_096;
-    this.#holders[i] = worker.id + 1;
+    this.#holders[i] = this.#makers[i] = worker.id + 1;
     this.#sentTo[i] = 0;
     if (this.#copies.size > 0) this.#copies.delete(i);
     if (this.stuck.size > 0) this.stuck.delete(i);

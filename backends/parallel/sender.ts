@@ -1,6 +1,6 @@
 /** Writes nodes into messages: a node that is ready, and those that can only come after it. */
 
-import type { ExecutorSetup } from "../../core/backend.ts";
+import type { ExecutorSetup } from "../../core/passes.ts";
 import { encodeCall } from "../../core/calls.ts";
 import { HELD, type Pass } from "../../core/executor.ts";
 import { isSmall } from "../../core/holdings.ts";

@@ -1,0 +1,110 @@
+/** Finds which stored values a run can use, and what it would do with each node. */
+
+import type { Graph } from "./graph.ts";
+import { type Initializations, initializeOnHost } from "./initializers.ts";
+import type { Pattern } from "./names.ts";
+import { type Available, CHECK, HAVE, planRun, READ, RUN, type Scope } from "./plan.ts";
+import { Recipes } from "./recipes.ts";
+import { Reuse, type ReuseRule } from "./reuse.ts";
+import type { Storage, StoredRecord } from "./storage.ts";
+
+/** What a search for stored values is given. */
+export interface ReuseSearch {
+  readonly graph: Graph;
+  readonly storage: Storage | undefined;
+  readonly workflowName: string;
+  readonly rule: ReuseRule;
+  readonly rerun: Pattern | undefined;
+  readonly initializations: Initializations;
+  readonly warn: (message: string) => void;
+}
+
+/** Which stored values are right; `undefined` without a storage. */
+export async function findReuse(search: ReuseSearch): Promise<Reuse | undefined> {
+  const { graph, storage, workflowName, rule, rerun, initializations, warn } = search;
+  if (!storage) return undefined;
+  const listed = new Set(await storage.listTasks(workflowName));
+  const names = graph.nodes.map(({ name }) => name).filter((name) => listed.has(name));
+  if (!storage.readRecords || !storage.recipes) {
+    const record: StoredRecord = { valueDigest: "", recipe: undefined, bytes: 0 };
+    const records = new Map(names.map((name) => [name, record]));
+    return new Reuse({ graph, rule: "name", recipes: undefined, records, rerun });
+  }
+  const records = await storage.readRecords(workflowName, names);
+  for (const record of records.values()) {
+    if (record instanceof Error) warn(`${record.message} It is computed again.`);
+  }
+  const remarks = new Set<string>();
+  const remark = (text: string) => {
+    if (!remarks.has(text)) warn(text);
+    remarks.add(text);
+  };
+  const recipes = await Recipes.read(graph, initializations, storage.recipes, remark);
+  return new Reuse({ graph, rule, recipes, records, rerun });
+}
+
+/** What a run would do with a node. */
+export interface NodePlan {
+  /** The node's name. */
+  readonly name: string;
+  /** The name of its function, of its class, or `Class.method`. */
+  readonly definition: string;
+  /**
+   * `"stored"`: its stored value is right; `"run"`: it runs; `"maybe"`: it runs if what it reads turns out to have changed;
+   * `"not needed"`: nothing that runs needs it.
+   */
+  readonly action: "stored" | "run" | "maybe" | "not needed";
+  /** Why it runs, or may run. */
+  readonly reason?: string;
+}
+
+/** Plans without running anything. */
+export async function planNodes(
+  search: Omit<ReuseSearch, "initializations"> & { readonly scope: Scope },
+): Promise<NodePlan[]> {
+  const { graph, scope } = search;
+  const reuse = await findReuse({ ...search, initializations: initializeOnHost(graph) });
+  const actions = planRun(graph, reuse && availableBefore(reuse), scope);
+  return graph.nodes.map(({ name, definition }, i) => {
+    const action = actions[i] === RUN
+      ? "run"
+      : actions[i] === CHECK
+      ? "maybe"
+      : reuse?.standing(i) === "right"
+      ? "stored"
+      : "not needed";
+    const mayRun = action === "run" || action === "maybe";
+    const reason = mayRun ? whyItRuns(graph, reuse, i) : undefined;
+    return { name, definition: definition.name, action, ...(reason !== undefined && { reason }) };
+  });
+}
+
+/** What is there before anything has run. */
+function availableBefore(reuse: Reuse): Available {
+  return {
+    isStored: (i) => reuse.standing(i) === "right",
+    isToCheck: (i) => reuse.standing(i) === "check",
+    has: () => false,
+    hasRun: () => false,
+    hasFailed: () => false,
+  };
+}
+
+function whyItRuns(graph: Graph, reuse: Reuse | undefined, i: number): string {
+  if (!reuse) return "there is no storage";
+  if (reuse.standing(i) === "right") return "a later call of its instance runs";
+  return graph.nodes[i].definition.kind === "constructor"
+    ? "a call of it runs"
+    : reuse.reason(i) ?? "it is not stored";
+}
+
+/** How many nodes of a plan run, are read, or are right without being read. */
+export function countActions(actions: Uint8Array, available: Available) {
+  const count = { toRun: 0, toRead: 0, notNeeded: 0 };
+  actions.forEach((action, i) => {
+    if (action === RUN || action === CHECK) count.toRun++;
+    else if (action === READ) count.toRead++;
+    else if (action !== HAVE && available.isStored(i)) count.notNeeded++;
+  });
+  return count;
+}

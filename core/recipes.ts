@@ -1,0 +1,230 @@
+/** Of each node, what its value is made from: its function with all that this uses, its plugins, its arguments. */
+
+import { copyContainer, isReference, isTemplate, type Reference } from "./arguments.ts";
+import type { Origin } from "./carried.ts";
+import { isFuseError } from "./errors.ts";
+import type { Graph } from "./graph.ts";
+import type { Initializations } from "./initializers.ts";
+import { KIND, type NodeRecord } from "./node.ts";
+import type { CodePrint, Recipe, RecipeReader } from "./storage.ts";
+
+/** The code and the plugins of a node. */
+interface CodePart {
+  readonly digest: string;
+  readonly parts: Readonly<Record<string, string>>;
+}
+
+/** What identifies the values that a node reads, in order; `undefined` if one of them is not known yet. */
+export type Parents = readonly (readonly [name: string, identity: string])[];
+
+const SHORT_DIGEST = 16;
+
+/** The recipes of a graph's nodes, all but their parents' identities. */
+export class Recipes {
+  readonly #graph: Graph;
+  readonly #reader: RecipeReader;
+  readonly #codes: readonly CodePart[];
+  readonly #inputs: (string | undefined)[];
+  /** Of what nothing tells the arguments from others: why. */
+  readonly #unknown = new Map<number, string>();
+  readonly #remark: (remark: string) => void;
+
+  private constructor(
+    graph: Graph,
+    reader: RecipeReader,
+    codes: readonly CodePart[],
+    remark: (remark: string) => void,
+  ) {
+    this.#graph = graph;
+    this.#reader = reader;
+    this.#codes = codes;
+    this.#inputs = new Array(graph.nodes.length);
+    this.#remark = remark;
+  }
+
+  /** Follows the code of all nodes; `remark` is told, once for each, what could not be followed. */
+  static async read(
+    graph: Graph,
+    initializations: Initializations,
+    reader: RecipeReader,
+    remark: (remark: string) => void,
+  ): Promise<Recipes> {
+    const codes = await readCodes(graph, initializations, reader, remark);
+    return new Recipes(graph, reader, codes, remark);
+  }
+
+  /** Why nothing tells the node's arguments from others; then its value can't be used again. */
+  whyUnknown(i: number): string | undefined {
+    this.inputs(i);
+    return this.#unknown.get(i);
+  }
+
+  /** Digest of the code and the plugins. */
+  code(i: number): string {
+    return this.#codes[i].digest;
+  }
+
+  /** Digest of the arguments as they were written. */
+  inputs(i: number): string {
+    return this.#inputs[i] ??= this.#reader.digest(...this.#describeArguments(i));
+  }
+
+  /** What tells the node's value from others, where the value itself is not looked at. */
+  fingerprint(i: number, parents: Parents): string {
+    const identities = parents.map(([, identity]) => identity).join(" ");
+    return `made ${this.#reader.digest(this.code(i), this.inputs(i), identities)}`;
+  }
+
+  /** All of it, to be kept with the value. */
+  recipe(i: number, parents: Parents): Recipe {
+    return {
+      code: this.code(i),
+      inputs: this.inputs(i),
+      parents,
+      codeParts: this.#codes[i].parts,
+      inputParts: this.#describeArguments(i)
+        .map((text) => this.#reader.digest(text).slice(0, SHORT_DIGEST)),
+    };
+  }
+
+  /** What has changed since a value was made, as a reason to make it again; `undefined` if nothing has. */
+  whatChanged(i: number, stored: Recipe): string | undefined {
+    if (stored.code !== this.code(i)) {
+      return describeChange(stored.codeParts, this.#codes[i].parts, this.#graph.nodes[i]);
+    }
+    if (stored.inputs === this.inputs(i)) return undefined;
+    const now = this.recipe(i, []).inputParts;
+    const at = now.findIndex((digest, at) => digest !== stored.inputParts[at]);
+    return now.length !== stored.inputParts.length
+      ? `it has ${now.length} arguments instead of ${stored.inputParts.length}`
+      : `argument ${at + 1} changed`;
+  }
+
+  /** A text for each argument: equal for equal arguments. */
+  #describeArguments(i: number): string[] {
+    return this.#graph.nodes[i].args.map((arg) => this.#describe(i, arg));
+  }
+
+  #describe(i: number, arg: unknown): string {
+    switch (typeof arg) {
+      case "string":
+        return `"${arg}`;
+      case "number":
+        return Object.is(arg, -0) ? "-0" : String(arg);
+      case "boolean":
+      case "undefined":
+        return String(arg);
+    }
+    if (arg === null) return "null";
+    if (isReference(arg)) return `node ${JSON.stringify(pathOf(arg))}`;
+    const value = isTemplate(arg) ? withoutNodes(arg.container) : arg;
+    return `value ${this.#digestValue(i, value)}`;
+  }
+
+  #digestValue(i: number, value: unknown): string {
+    try {
+      const { digest, unfollowed } = this.#reader.digestValue(value);
+      if (unfollowed) this.#remark(`"${this.#graph.nodes[i].name}": ${unfollowed}.`);
+      return digest;
+    } catch (error) {
+      if (!isFuseError(error, "CodecError")) throw error;
+      this.#unknown.set(i, error.message);
+      return "unknown";
+    }
+  }
+}
+
+function pathOf(reference: Reference): readonly (string | number)[] {
+  return reference[KIND] === "node" ? [] : reference.path;
+}
+
+/** A literal with marks where nodes stand; which nodes these are is told by their values' identities. */
+function withoutNodes(container: Parameters<typeof copyContainer>[0]): unknown {
+  return copyContainer(
+    container,
+    (leaf) => isReference(leaf) ? { "\u0000node": [...pathOf(leaf)] } : leaf,
+  );
+}
+
+async function readCodes(
+  graph: Graph,
+  initializations: Initializations,
+  reader: RecipeReader,
+  remark: (remark: string) => void,
+): Promise<CodePart[]> {
+  const uses = graph.nodes.map((node, i) => originOf(graph, node, i));
+  const plugins = [...initializations.values()].flat().flatMap(({ plugin }) =>
+    plugin.origins ? [plugin.origins.definition, plugin.origins.use] : []
+  );
+  const origins = [...new Set([...uses, ...plugins])];
+  const prints = new Map<Origin, CodePrint>();
+  for (const [at, print] of (await reader.readCode(origins)).entries()) {
+    prints.set(origins[at], print);
+    if (print.unfollowed) remark(print.unfollowed);
+  }
+  const known = new Map<string, CodePart>();
+  return graph.nodes.map(({ definition }, i) => {
+    const print = prints.get(uses[i])!;
+    const own = initializations.get(i);
+    const key = `${definition.kind} ${definition.method ?? ""} ${print.digest}`;
+    if (own) return withPlugins(key, print.parts);
+    let part = known.get(key);
+    if (!part) known.set(key, part = { digest: reader.digest(key), parts: print.parts });
+    return part;
+
+    function withPlugins(key: string, parts: CodePrint["parts"]): CodePart {
+      const digests = own!.map(({ plugin, data }) => {
+        const { definition, use } = plugin.origins ?? {};
+        return reader.digest(
+          plugin.name,
+          definition ? prints.get(definition)!.digest : "",
+          use ? digestOptions(plugin.options, prints.get(use)!) : "",
+          digestOptions(data),
+        );
+      });
+      const named = own!.map(({ plugin }, at) =>
+        [`plugin ${plugin.name}`, digests[at].slice(0, SHORT_DIGEST)] as const
+      );
+      return {
+        digest: reader.digest(key, ...digests),
+        parts: { ...parts, ...Object.fromEntries(named) },
+      };
+    }
+
+    /** Options by their values; those that can't be copied by the code of the call that gave them. */
+    function digestOptions(options: unknown, use?: CodePrint): string {
+      try {
+        const { digest, unfollowed } = reader.digestValue(options);
+        return unfollowed && use ? `${digest} ${use.digest}` : digest;
+      } catch (error) {
+        if (!isFuseError(error, "CodecError")) throw error;
+        return use?.digest ?? "";
+      }
+    }
+  });
+}
+
+function originOf(graph: Graph, node: NodeRecord, i: number): Origin {
+  return graph.settings.get(i)?.replacement?.origin ?? node.definition.origin;
+}
+
+function describeChange(
+  before: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+  node: NodeRecord,
+): string {
+  const changed = Object.keys(now).filter((part) => part in before && before[part] !== now[part]);
+  const added = Object.keys(now).filter((part) => !(part in before));
+  const gone = Object.keys(before).filter((part) => !(part in now));
+  // What was added or left out made the function that uses it change too: that says less.
+  const what = changed.length > 0 ? changed : [...added, ...gone];
+  const verb = changed.length > 0
+    ? "changed"
+    : added.length > 0
+    ? "is new"
+    : "is not used any more";
+  const MOST_SHOWN = 3;
+  const shown = what.slice(0, MOST_SHOWN).join(", ");
+  const more = what.length > MOST_SHOWN ? ` and ${what.length - MOST_SHOWN} more` : "";
+  return what.length > 0 ? `${shown}${more} ${verb}` : `${node.definition.name} changed`;
+}

@@ -1,0 +1,189 @@
+/**
+ * Which stored values are still right, and which might turn out to be: what decides that a node need not run.
+ *
+ * A value is right when its recipe is what it would be now. The recipe tells the values that the node read by their bytes;
+ * so it can be compared once all of these are known. While one is still to be computed, the node is one to check: if that
+ * gives what it gave before, the node need not run.
+ */
+
+import { isFuseError, type StorageError } from "./errors.ts";
+import type { Graph } from "./graph.ts";
+import { findNumbers } from "./query.ts";
+import type { Pattern } from "./names.ts";
+import type { Parents, Recipes } from "./recipes.ts";
+import type { Recipe, Saved, StoredRecord } from "./storage.ts";
+
+/** When a stored value is used: when running the node would give the same, or whenever there is one of its name. */
+export type ReuseRule = "exact" | "name";
+
+/** What is known of a node's stored value. */
+export type Standing =
+  /** It is right. */
+  | "right"
+  /** It depends on values that are not known yet. */
+  | "check"
+  /** There is none, or it is not right any more. */
+  | "none";
+
+/** What a reuse is decided by. */
+export interface ReuseSetup {
+  readonly graph: Graph;
+  readonly rule: ReuseRule;
+  /** Without them, names alone count. */
+  readonly recipes: Recipes | undefined;
+  readonly records: ReadonlyMap<string, StoredRecord | StorageError>;
+  /** The nodes that are to run whatever is stored. */
+  readonly rerun: Pattern | undefined;
+}
+
+/** The standing of all nodes' stored values, as far as it is known at each moment of a run. */
+export class Reuse {
+  readonly #setup: ReuseSetup;
+  readonly #standings: Standing[];
+  /** What tells a node's value from others, once it is known. */
+  readonly #identities: (string | undefined)[];
+  /** The same for the state in which a call leaves its instance. */
+  readonly #states: (string | undefined)[];
+  readonly #reasons = new Map<number, string>();
+  readonly #forced: ReadonlySet<number>;
+
+  constructor(setup: ReuseSetup) {
+    this.#setup = setup;
+    const count = setup.graph.nodes.length;
+    this.#standings = new Array(count).fill("none");
+    this.#identities = new Array(count);
+    this.#states = new Array(count);
+    this.#forced = new Set(
+      setup.rerun === undefined ? [] : findNumbers(setup.graph, setup.rerun),
+    );
+    for (let i = 0; i < count; i++) this.#judge(i);
+  }
+
+  /** What is known of the node's stored value. */
+  standing(i: number): Standing {
+    return this.#standings[i];
+  }
+
+  /** Why the node runs, or may run. */
+  reason(i: number): string | undefined {
+    return this.#reasons.get(i);
+  }
+
+  /** What the node's value is made from, to be kept with it; `undefined` if a part of that is not known. */
+  recipe(i: number): Recipe | undefined {
+    const parents = this.#parents(i);
+    return parents && this.#setup.recipes?.recipe(i, parents);
+  }
+
+  /** Whether the node can have a stored value. */
+  isStorable(i: number): boolean {
+    const { nodes, settings } = this.#setup.graph;
+    return nodes[i].definition.kind !== "constructor" && settings.get(i)?.isStored !== false;
+  }
+
+  /**
+   * Looks again at a node to check, when all that it reads is known. Whether it need not run: as its stored value is right,
+   * or, of a constructor, for now.
+   */
+  check(i: number): boolean {
+    if (this.#setup.graph.nodes[i].definition.kind === "constructor") {
+      this.#settle(i, undefined);
+      return true;
+    }
+    if (this.standing(i) === "check") this.#judge(i);
+    if (this.standing(i) === "check") this.#standings[i] = "none";
+    return this.standing(i) === "right";
+  }
+
+  /** The node has run, and its value was saved if it could be. */
+  hasRun(i: number, saved: Saved | undefined): void {
+    this.#standings[i] = saved ? "right" : "none";
+    this.#settle(i, saved?.valueDigest);
+  }
+
+  /** The node's stored value can't be read. */
+  isUnreadable(i: number): void {
+    this.#standings[i] = "none";
+    this.#reasons.set(i, "its stored value is damaged or gone");
+  }
+
+  #judge(i: number): void {
+    const reason = this.#findReason(i);
+    this.#standings[i] = reason === undefined ? "right" : reason === MAYBE ? "check" : "none";
+    if (reason !== undefined && reason !== MAYBE) this.#reasons.set(i, reason);
+    const { records, graph } = this.#setup;
+    const record = records.get(graph.nodes[i].name);
+    if (reason === undefined) this.#settle(i, (record as StoredRecord).valueDigest);
+    else if (!this.isStorable(i)) this.#settle(i, undefined);
+  }
+
+  /** Why the node has to run; `undefined` if its stored value is right. */
+  #findReason(i: number): string | typeof MAYBE | undefined {
+    const { graph, records, recipes, rule } = this.#setup;
+    if (!this.isStorable(i)) return "it is not stored";
+    const record = records.get(graph.nodes[i].name);
+    if (!record) return "nothing is stored of it";
+    if (isFuseError(record, "StorageError")) return "its stored value is damaged";
+    if (this.#forced.has(i)) return "it was asked to";
+    if (rule === "name" || !recipes) return undefined;
+    const { recipe } = record as StoredRecord;
+    if (!recipe) return "its stored value does not say what it was made from";
+    const unknown = recipes.whyUnknown(i);
+    if (unknown) return `nothing tells whether its arguments changed: ${unknown}`;
+    return recipes.whatChanged(i, recipe) ?? this.#compareParents(i, recipe);
+  }
+
+  #compareParents(i: number, stored: Recipe): string | typeof MAYBE | undefined {
+    const parents = this.#parents(i);
+    if (!parents) {
+      const { nodes } = this.#setup.graph;
+      const unknown = this.#firstUnknown(i);
+      this.#reasons.set(i, `"${nodes[unknown].name}" runs again, and may give another value`);
+      return MAYBE;
+    }
+    for (const [at, [name, identity]] of parents.entries()) {
+      if (identity !== stored.parents[at]?.[1]) return `the value of "${name}" changed`;
+    }
+    return parents.length === stored.parents.length ? undefined : "it reads fewer values";
+  }
+
+  /** What tells the values that the node reads from others; of a call, also how the call before left the instance. */
+  #parents(i: number): Parents | undefined {
+    const { nodes, inputs, inputOffsets, previous } = this.#setup.graph;
+    const parents: [string, string][] = [];
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
+      const identity = this.#identities[inputs[at]];
+      if (identity === undefined) return undefined;
+      parents.push([nodes[inputs[at]].name, identity]);
+    }
+    if (previous[i] >= 0) {
+      const state = this.#states[previous[i]];
+      if (state === undefined) return undefined;
+      parents.push([nodes[previous[i]].name, state]);
+    }
+    return parents;
+  }
+
+  #firstUnknown(i: number): number {
+    const { inputs, inputOffsets, previous } = this.#setup.graph;
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
+      if (this.#identities[inputs[at]] === undefined) return inputs[at];
+    }
+    return previous[i];
+  }
+
+  /** Notes what tells the node's value from others: its bytes, or else how it is made. */
+  #settle(i: number, valueDigest: string | undefined): void {
+    const { recipes, graph } = this.#setup;
+    const isCall = graph.instances[i] >= 0 || graph.nodes[i].definition.kind === "constructor";
+    if (valueDigest !== undefined) this.#identities[i] = valueDigest;
+    if (!recipes || (valueDigest !== undefined && !isCall)) return;
+    const parents = this.#parents(i);
+    if (!parents) return;
+    const fingerprint = recipes.fingerprint(i, parents);
+    this.#states[i] = fingerprint;
+    this.#identities[i] ??= fingerprint;
+  }
+}
+
+const MAYBE = Symbol("maybe");
