@@ -105,16 +105,17 @@ function explain(error: Failure, { bucket, endpoint }: Target): [StorageReason, 
       `${server} can't be reached (${code})${inTries}. Check the endpoint, and whether its server runs.`,
     ];
   }
-  if (error.name === "TimeoutError" || code === "ETIMEDOUT") {
-    return [
-      "unavailable",
-      `${server} did not answer in time${inTries}. Check the endpoint and the network, and run again.`,
-    ];
-  }
+  // First, as the SDK calls these time-outs.
   if (CUT.has(code)) {
     return [
       "unavailable",
       `the connection to ${server} was cut (${code})${inTries}. Check the network, and run again.`,
+    ];
+  }
+  if (error.name === "TimeoutError" || code === "ETIMEDOUT") {
+    return [
+      "unavailable",
+      `${server} did not answer in time${inTries}. Check the endpoint and the network, and run again.`,
     ];
   }
   if (status === 429 || (status !== undefined && status >= 500)) {
@@ -131,7 +132,9 @@ function explain(error: Failure, { bucket, endpoint }: Target): [StorageReason, 
 
 /** The server's code or the system's; some runtimes give their own names for the latter. */
 function codeOf(error: Failure): string {
-  const code = error.code ?? error.Code ?? error.name;
+  // An answer without a body has no code.
+  const status = error.name === "Unknown" ? error.$metadata?.httpStatusCode : undefined;
+  const code = error.code ?? error.Code ?? String(status ?? error.name);
   if (/connectionrefused|failedtoopensocket/i.test(code)) return "ECONNREFUSED";
   if (/connectionclosed|socket hang up/i.test(`${code} ${error.message}`)) return "ECONNRESET";
   return code;
@@ -145,9 +148,9 @@ function detail(error: Failure, code: string): string {
 /** The failure without what the SDK hangs on it: requests, responses and what was signed. */
 function plain(error: Failure): Error {
   // What a credential process was called with may be secret.
-  const message = /Credentials|TokenProvider/.test(error.name) ? "" : detail(error, codeOf(error));
+  const isSecret = /Credentials|TokenProvider/.test(error.name);
   const status = error.$metadata?.httpStatusCode;
-  return Object.assign(new Error(message), {
+  return Object.assign(new Error(isSecret ? "" : error.message), {
     name: String(error.name),
     code: codeOf(error),
     ...(status !== undefined && { status }),
