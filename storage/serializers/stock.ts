@@ -1,6 +1,7 @@
 /** The serializers of this library: what they saved is loaded without their being registered. */
 
 import type { Serializer } from "./serializer.ts";
+import { zarrSerializer } from "./zarr.ts";
 
 /** One of each kind. */
-export const stockSerializers: readonly Serializer[] = [];
+export const stockSerializers: readonly Serializer[] = [zarrSerializer()];
