@@ -98,9 +98,8 @@ async function selectTasks(
     await checkTask(storage, workflow, task);
     return [task];
   }
-  if (glob !== undefined) return await findTasks(storage, workflow, glob);
-  await checkWorkflow(storage, workflow);
-  return await storage.listTasks(workflow);
+  if (glob === undefined) await checkWorkflow(storage, workflow);
+  return await findTasks(storage, workflow, glob);
 }
 
 function describe(
@@ -129,9 +128,11 @@ async function confirm(what: string, names: readonly string[], flags: RemoveFlag
   }
   const { createInterface } = await import("node:readline/promises");
   const questions = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = new Promise<string>((done) => questions.once("close", () => done("")));
+  // Ctrl-C and Ctrl-D end the line without an answer.
+  const closed = new Promise<string>((done) => questions.once("close", () => done("\n")));
   const answer = await Promise.race([questions.question("Remove them? [y/N] "), closed]);
   questions.close();
+  if (answer === "\n") say("");
   if (/^y(es)?$/i.test(answer.trim())) return;
   throw new CommandError("Nothing was removed.", EXIT_NOT_CONFIRMED);
 }
