@@ -30,7 +30,8 @@ export function say(line: string): void {
  * @throws {CommandError} If there is one already, and it is not to be replaced.
  */
 export function checkTarget(path: string, isForced: boolean): void {
-  const found = fs.statSync(path, { throwIfNoEntry: false });
+  // What can't be looked at can't be written to either, which is explained then.
+  const found = fs.existsSync(path) ? fs.statSync(path) : undefined;
   if (found && !found.isFile()) {
     const what = found.isDirectory() ? "is a folder" : "is no plain file";
     throw new CommandError(`Cannot write to ${path}: it ${what}. Name a file.`, EXIT_USAGE);
@@ -55,7 +56,7 @@ export function writeWhole(path: string, data: string | Uint8Array): void {
       fs.writeFileSync(temporary, data, { flag: "wx" });
       fs.renameSync(temporary, target);
     } catch (error) {
-      fs.rmSync(temporary, { force: true });
+      if (fs.existsSync(temporary)) fs.rmSync(temporary);
       throw error;
     }
   } catch (error) {
