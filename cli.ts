@@ -8,9 +8,11 @@ import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { EXIT_USAGE, exitCodeOf, explainError } from "./cli/_errors.ts";
 import { leave } from "./cli/_exit.ts";
+import { planCommand } from "./cli/plan.ts";
 import { readCommand } from "./cli/read.ts";
 import { removeCommand } from "./cli/remove.ts";
 import { runCommand } from "./cli/run.ts";
+import { runsCommand } from "./cli/runs.ts";
 import { tasksCommand } from "./cli/tasks.ts";
 import { versionCommand } from "./cli/version.ts";
 import { VERSION } from "./core/version.ts";
@@ -21,6 +23,8 @@ function createProgram(): Command {
     .version(VERSION)
     .showHelpAfterError("(--help shows what can be given)")
     .addCommand(runCommand())
+    .addCommand(planCommand())
+    .addCommand(runsCommand())
     .addCommand(tasksCommand())
     .addCommand(readCommand())
     .addCommand(removeCommand())

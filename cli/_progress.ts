@@ -4,8 +4,7 @@ import process from "node:process";
 import { clearLine, cursorTo } from "node:readline";
 import { Console } from "node:console";
 import { Writable } from "node:stream";
-import { definePlugin, type RunStart } from "../core/plugin.ts";
-import type { Plugin } from "../core/plugin.ts";
+import { definePlugin, type Plugin, type RunEnd, type RunStart } from "../core/plugin.ts";
 import { count, showDuration } from "./_text.ts";
 
 /** Shows a run, and keeps what nodes print away from it. */
@@ -24,6 +23,8 @@ export interface ProgressOptions {
   readonly location: string | undefined;
 }
 
+// Why a node of a first run runs.
+const NOT_NEWS = "nothing is stored of it";
 const BAR_WIDTH = 28;
 const REDRAW_MS = 80;
 const SHORTEST_REDRAW_MS = 10;
@@ -44,18 +45,22 @@ export function createProgress(options: ProgressOptions): Progress {
       state.running.add(name);
       screen.draw();
     },
-    onNodeEnd({ name }, { durationMs, isStored }) {
+    onNodeEnd({ name }, { durationMs, isStored, reason }) {
       state.running.delete(name);
       state.done++;
-      screen.nodeEnd(name, `${isStored ? "read" : "ran"} in ${showDuration(durationMs)}`);
+      const why = reason === undefined || reason === NOT_NEWS ? "" : `, as ${reason}`;
+      screen.nodeEnd(name, `${isStored ? "read" : "ran"} in ${showDuration(durationMs)}${why}`);
+    },
+    onNodeReused() {
+      state.total--;
     },
     onNodeError({ name }, { error, willRetry }) {
       if (willRetry) screen.log(`${error.message} Trying again.`);
       state.running.delete(name);
     },
-    onRunEnd({ durationMs, ran, read, error }) {
+    onRunEnd(end) {
       screen.stop();
-      const line = error === undefined ? state.summary(durationMs, ran, read) : state.stopped(ran);
+      const line = end.error === undefined ? state.summary(end) : state.stopped(end.ran);
       if (line !== undefined) screen.log(line);
     },
   }))();
@@ -86,7 +91,6 @@ class ProgressState {
   started = performance.now();
   done = 0;
   total = 0;
-  #notNeeded = 0;
 
   constructor(options: ProgressOptions) {
     this.#location = options.location;
@@ -95,23 +99,21 @@ class ProgressState {
   start(run: RunStart): void {
     this.started = performance.now();
     this.total = this.done + run.toRun + run.toRead;
-    this.#notNeeded = run.notNeeded;
   }
 
-  summary(durationMs: number, ran: number, read: number): string {
+  summary({ durationMs, ran, read, reused }: RunEnd): string {
     const took = showDuration(durationMs);
-    const stored = read + this.#notNeeded;
     if (this.#location === undefined) {
       return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
     }
     if (ran === 0) {
-      return `Nothing had to run: all ${count(stored, "result")} are in storage ` +
+      return `Nothing had to run: all ${count(reused, "result")} are in storage ` +
         `(${this.#location}), ${read} needed reading (${took}).`;
     }
-    const reused = stored > 0 ? `, ${count(stored, "result")} were in storage` : "";
+    const stored = reused > 0 ? `, ${count(reused, "result")} were in storage` : "";
     return `${
       count(ran, "node")
-    } ran${reused} in ${took}; results are stored in ${this.#location}.`;
+    } ran${stored} in ${took}; results are stored in ${this.#location}.`;
   }
 
   stopped(ran: number): string | undefined {

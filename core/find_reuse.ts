@@ -49,13 +49,12 @@ export interface NodePlan {
   readonly name: string;
   /** The name of its function, of its class, or `Class.method`. */
   readonly definition: string;
-  /**
-   * `"stored"`: its stored value is right; `"run"`: it runs; `"maybe"`: it runs if what it reads turns out to have changed;
-   * `"not needed"`: nothing that runs needs it.
-   */
-  readonly action: "stored" | "run" | "maybe" | "not needed";
-  /** Why it runs, or may run. */
+  /** `"stored"`: its stored value is right; `"run"`: it runs; `"not needed"`: nothing that runs needs it. */
+  readonly action: "stored" | "run" | "not needed";
+  /** Why it runs. */
   readonly reason?: string;
+  /** Of one that runs, whether that is certain; else it runs only if a value that it reads turns out to have changed. */
+  readonly isCertain?: boolean;
 }
 
 /** Plans without running anything. */
@@ -66,16 +65,13 @@ export async function planNodes(
   const reuse = await findReuse({ ...search, initializations: initializeOnHost(graph) });
   const actions = planRun(graph, reuse && availableBefore(reuse), scope);
   return graph.nodes.map(({ name, definition }, i) => {
-    const action = actions[i] === RUN
-      ? "run"
-      : actions[i] === CHECK
-      ? "maybe"
-      : reuse?.standing(i) === "right"
-      ? "stored"
-      : "not needed";
-    const mayRun = action === "run" || action === "maybe";
-    const reason = mayRun ? whyItRuns(graph, reuse, i) : undefined;
-    return { name, definition: definition.name, action, ...(reason !== undefined && { reason }) };
+    const node = { name, definition: definition.name };
+    const isConstructor = definition.kind === "constructor";
+    if (actions[i] === RUN || (actions[i] === CHECK && !isConstructor)) {
+      const reason = whyItRuns(graph, reuse, i);
+      return { ...node, action: "run", reason, isCertain: actions[i] === RUN };
+    }
+    return { ...node, action: reuse?.standing(i) === "right" ? "stored" : "not needed" };
   });
 }
 

@@ -138,7 +138,7 @@ export class Reuse {
     if (!parents) {
       const { nodes } = this.#setup.graph;
       const unknown = this.#firstUnknown(i);
-      this.#reasons.set(i, `"${nodes[unknown].name}" runs again, and may give another value`);
+      this.#reasons.set(i, `"${nodes[unknown].name}" runs, and may give another value`);
       return MAYBE;
     }
     for (const [at, [name, identity]] of parents.entries()) {

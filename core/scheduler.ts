@@ -264,7 +264,7 @@ export class Run implements Pass {
         isStored,
         ...(reason !== undefined && { reason }),
         ...(bytes !== undefined && { bytes }),
-        worker: executor.workerOf?.(i) ?? "host",
+        ...(!isStored && { worker: executor.workerOf?.(i) ?? "host" }),
       });
     }
     this.#finish(i, value);
