@@ -32,6 +32,11 @@ export class CallSite {
     return places.find(({ url }) => isModule(url)) ?? places[0];
   }
 
+  /** The lines of the call and of the calls that led to it, innermost first. */
+  get places(): Place[] {
+    return readFrames(this.stack ?? "");
+  }
+
   /**
    * The URL of the module whose evaluation, or whose function, made the call: of a chain of the user's own modules, the
    * outermost one, as that is what has to be imported for the call to be made again. `undefined` in a REPL or a notebook.

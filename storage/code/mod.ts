@@ -2,8 +2,40 @@
 
 import type { Origin } from "../../core/carried.ts";
 import type { CodePrint } from "../../core/storage.ts";
+import { loadJsonc } from "../_libraries.ts";
+import { Files } from "./_files.ts";
+import { Follower } from "./_follow.ts";
+import { loadReader } from "./_module.ts";
+import { digestOf, Project } from "./_project.ts";
 
-/** Follows code, each with all it uses. */
-export function readCode(origins: readonly Origin[]): Promise<readonly CodePrint[]> {
-  return Promise.resolve(origins.map(() => ({ digest: "", parts: {}, unfollowed: undefined })));
+/**
+ * Follows code, each with all it uses: functions, classes and constants of its module and of those that it imports, as
+ * far as they are reached, and the versions of the packages that these import.
+ *
+ * Types, comments and formatting do not count, nor does the folder that the project lies in. All files are read anew.
+ */
+export async function readCode(origins: readonly Origin[]): Promise<readonly CodePrint[]> {
+  if (origins.length === 0) return [];
+  const [read, { parse }] = await Promise.all([loadReader(), loadJsonc()]);
+  const files = new Files((text) => parse(text, [], { allowTrailingComma: true }));
+  const project = new Project(files, read);
+  const follower = new Follower(project);
+  const prints = new Map<Origin, CodePrint>();
+  for (const origin of new Set(origins)) {
+    prints.set(origin, follower.print(origin) ?? printOwn(origin));
+  }
+  project.keep();
+  return origins.map((origin) => prints.get(origin)!);
+}
+
+/** What can be told where there is no module to read. */
+function printOwn({ name, code, module }: Origin): CodePrint {
+  const source = Function.prototype.toString.call(code);
+  const digest = digestOf(JSON.stringify([module ?? "", source]));
+  const reason = source.includes("[native code]")
+    ? `Of "${name}", only the name is compared, as the runtime shows no source of it: to have changes noticed, define it ` +
+      `in a file.`
+    : `Of "${name}", only its own text is compared and not what it uses, as it was not defined in a file that can be ` +
+      `read: to have changes noticed, define it in a file.`;
+  return { digest, parts: { [name]: digest.slice(0, 16) }, unfollowed: reason };
 }

@@ -1,0 +1,223 @@
+/** The code of a function, class or plugin: what was written in the call, or after the decorator, that made it. */
+
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Origin } from "../../core/carried.ts";
+import { itemAt } from "./_effects.ts";
+import { isTopLevel, type Module, type Use, usesWithin } from "./_module.ts";
+import { type Call, chainOf } from "./_notes.ts";
+import type { Project } from "./_project.ts";
+import { isLibraryUrl } from "./_resolve.ts";
+import { END, isWithin, START, type Syntax, syntaxAt } from "./_syntax.ts";
+import { isLibraryCall } from "./_values.ts";
+
+/** Where following begins. */
+export interface Root {
+  readonly module: Module;
+  /** What was written. */
+  readonly nodes: readonly Syntax[];
+  /** The name of the variable that it is. */
+  readonly binding?: string;
+  /** Modules that are taken as a whole, and why. */
+  readonly whole?: { readonly modules: readonly Module[]; readonly reason: string };
+}
+
+interface Frame {
+  readonly module: Module;
+  readonly at: number;
+}
+
+/** Finds what an origin was made of; `undefined` if its module can't be read. */
+export function findRoot(project: Project, origin: Origin): Root | undefined {
+  const frames = readFrames(project, origin);
+  const [first] = frames;
+  const module = first?.module ?? loadUrl(project, origin.module);
+  if (!module) return undefined;
+  const found = findClass(frames, origin) ?? findCall(project, frames, origin);
+  if (found && !found.whole) return found;
+  const { name } = origin.code;
+  if (!found && name && module.bindings.has(name)) return { module, nodes: [], binding: name };
+  const modules = [...new Set([module, ...frames.map((frame) => frame.module)])];
+  const reason = "could not be found in its module";
+  return found ?? { module, nodes: [], whole: { modules, reason } };
+}
+
+function loadUrl(project: Project, url: string | undefined): Module | undefined {
+  if (!url?.startsWith("file:")) return undefined;
+  return project.load(fileURLToPath(url));
+}
+
+/** The user's own frames, innermost first. */
+function readFrames(project: Project, { site }: Origin): Frame[] {
+  const frames: Frame[] = [];
+  for (const { url, line, column } of site.places) {
+    if (/^(?:ext|node):/.test(url)) break;
+    if (isLibraryUrl(url)) {
+      // Stock plugins are called by the user's code, which is what counts.
+      if (url.includes("/plugins/")) continue;
+      break;
+    }
+    const module = loadUrl(project, url);
+    if (!module) continue;
+    let at = 0;
+    for (let i = 1; i < line && at >= 0; i++) at = module.text.indexOf("\n", at) + 1 || -1;
+    if (at >= 0) frames.push({ module, at: at + column - 1 });
+  }
+  return frames;
+}
+
+/** A class with decorators that covers a place. */
+function findClass(frames: readonly Frame[], { code }: Origin): Root | undefined {
+  for (const { module, at } of frames) {
+    for (const node of module.notes.classes) {
+      const { decorators } = (node.superClass ?? {}) as { decorators?: unknown };
+      const name = (node.id as Syntax | undefined)?.name;
+      const isHere = at >= node[START] - "export default ".length &&
+        at < (node.body as Syntax)[START];
+      if (!decorators || !isHere || (name !== undefined && name !== code.name)) continue;
+      const root = { module, nodes: [node] };
+      const item = itemAt(module, node[START]);
+      if (item?.node === node && name !== undefined) return { ...root, binding: `${name}` };
+      return withCaptured(root);
+    }
+  }
+  return undefined;
+}
+
+/** The call that made it: the innermost one that does not depend on who called the function that it is in. */
+function findCall(
+  project: Project,
+  frames: readonly Frame[],
+  origin: Origin,
+): Root | undefined {
+  let failed: Root | undefined;
+  for (const { module, at } of frames) {
+    const call = callAt(module, at);
+    // One runtime shows the frames of calls that end a function, the other one does not.
+    if (!call || call.isTail) continue;
+    const root = withCaptured({ module, nodes: writtenIn(project, module, call, origin) });
+    if (!root.whole) return root;
+    failed ??= root;
+  }
+  const modules = [...new Set(frames.map(({ module }) => module))];
+  return failed && { ...failed, whole: { modules, reason: failed.whole!.reason } };
+}
+
+/** What of a call says what was made. */
+function writtenIn(
+  project: Project,
+  module: Module,
+  { node, callee, args }: Call,
+  { kind }: Origin,
+): readonly Syntax[] {
+  const method = chainOf(callee)?.path.at(-1);
+  const isReplacement = kind === "replacement" &&
+    (method ?? ((callee.property as Syntax | undefined)?.name)) === "replaceFunction";
+  if (isReplacement) return args;
+  if (!isLibraryCall(project, module, callee)) return [node];
+  // The name is told by itself.
+  return kind !== "pluginUse" && args.length > 1 ? args.slice(1) : args;
+}
+
+/** The call at a place: runtimes show where its function's name begins, or its parenthesis, or its own beginning. */
+function callAt({ notes, text }: Module, at: number): Call | undefined {
+  let best: Call | undefined;
+  let bestRank = Infinity;
+  for (const call of notes.calls) {
+    const { node, callee } = call;
+    if (!isWithin(at, node)) continue;
+    const property = callee.type === "MemberExpression" ? callee.property as Syntax : callee;
+    const opening = text.indexOf("(", callee[END]);
+    const isSimple = callee.type === "Identifier" || callee.type === "MemberExpression";
+    const rank = at === property[START] && isSimple
+      ? 0
+      : at === node[START] && node.type === "NewExpression"
+      ? 1
+      : at === opening
+      ? 2
+      : at === node[START]
+      ? 3
+      : at < opening
+      ? 4
+      : Infinity;
+    const isInner = best !== undefined && rank === bestRank && node[START] >= best.node[START] &&
+      node[END] <= best.node[END];
+    if (rank < bestRank || (rank < Infinity && isInner)) [best, bestRank] = [call, rank];
+  }
+  return best;
+}
+
+/** Adds what the nodes capture of the functions around them, or says why all of the module has to be taken. */
+function withCaptured(root: Root): Root {
+  const { module } = root;
+  const nodes = [...root.nodes];
+  const fail = (what: string, at: number): Root => ({
+    ...root,
+    whole: { modules: [module], reason: `uses ${what} at ${placeOf(module, at)}` },
+  });
+  for (const node of nodes) {
+    for (const use of usesWithin(module, node)) {
+      if (!use.variable || isTopLevel(use) || isMadeWithin(use, nodes)) continue;
+      const captured = capture(module, use, nodes);
+      if (!captured) return fail(`"${use.name}" of the function around it`, use.at);
+      nodes.push(captured);
+    }
+    for (const { at, owner } of module.notes.thisUses) {
+      if (!owner || !isWithin(at, node) || nodes.some((outer) => isAround(outer, owner))) continue;
+      return fail(`"this" of the function around it`, at);
+    }
+  }
+  return { ...root, nodes };
+}
+
+function isAround(outer: Syntax, inner: Syntax): boolean {
+  return outer[START] <= inner[START] && inner[END] <= outer[END];
+}
+
+function isMadeWithin({ variable }: Use, nodes: readonly Syntax[]): boolean {
+  const block = variable!.scope.block as unknown as Syntax;
+  return nodes.some((node) => isAround(node, block)) ||
+    variable!.defs.length > 0 &&
+      variable!.defs.every((def) =>
+        nodes.some((node) => isWithin((def.name as unknown as Syntax)[START], node))
+      );
+}
+
+/** What a variable of a function or block around a call is made of; `undefined` if calls decide that. */
+function capture(
+  module: Module,
+  { variable, at }: Use,
+  nodes: readonly Syntax[],
+): Syntax | undefined {
+  const { scope, defs, references } = variable!;
+  const item = itemAt(module, at);
+  // A block at the top level runs once, with all that is in it.
+  if (scope.variableScope.type === "module") return item?.node;
+  if (defs.length !== 1) return undefined;
+  const [{ type, node, parent }] = defs as unknown as [
+    { type: string; node: Syntax; parent: Syntax | null },
+  ];
+  const positions = new Set(
+    references.map(({ identifier }) => (identifier as unknown as Syntax)[START]),
+  );
+  const isOutside = (at: number) => !nodes.some((node) => isWithin(at, node));
+  const isChanged = references.some((use) => use.isWrite() && !use.init) ||
+    module.notes.mutations.some(({ root, how }) =>
+      how !== "run" && positions.has(root[START]) && isOutside(root[START]) &&
+      (how !== "given" && type === "Variable" || how === "assigned")
+    );
+  if (isChanged) return undefined;
+  if (type === "FunctionName" || type === "ClassName") return node;
+  if (type !== "Variable" || parent?.kind !== "const" || !node.init) return undefined;
+  return syntaxAt(node, "Declarator", { kind: "const", id: node.id, init: node.init });
+}
+
+/** `path:line`. */
+export function placeOf({ path, text }: Module, at: number): string {
+  return `${path}:${text.slice(0, at).split("\n").length}`;
+}
+
+/** The folder that a root's names begin at. */
+export function folderOf({ module }: Root): string {
+  return dirname(module.path);
+}
