@@ -191,6 +191,19 @@ export function chunksFor(shape: readonly number[], dtype: DType, targetBytes: n
   return chunks;
 }
 
+/** Checks lengths of chunks that were asked for. */
+export function checkChunks(chunks: readonly number[], shape: readonly number[]): number[] {
+  const isRight = chunks.length === shape.length &&
+    chunks.every((length) => Number.isSafeInteger(length) && length >= 1);
+  if (isRight) return [...chunks];
+  throw new TypeError(
+    `Cannot store an array of the shape ${
+      JSON.stringify(shape)
+    } as 'chunks' must have a whole number of at least 1 ` +
+      `for each axis: current value is ${JSON.stringify(chunks)}.`,
+  );
+}
+
 /** All boxes of a grid over an array, in C order. */
 export function* boxesOf(shape: readonly number[], chunks: readonly number[]): Generator<Span[]> {
   if (sizeOf(shape) === 0) return;

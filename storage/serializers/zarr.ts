@@ -3,12 +3,13 @@
 import { CodecError, isFuseError, UnsupportedError } from "../../core/errors.ts";
 import type { Place } from "../object_store.ts";
 import { loadZarr } from "../_libraries.ts";
-import { FilePlace } from "../_places.ts";
 import { crc32c } from "./_crc32c.ts";
+import { placeOfFolder } from "./_files.ts";
 import { isLazyArray, LazyArray, lazySource } from "./lazy_array.ts";
 import {
   type ArraySource,
   boxesOf,
+  checkChunks,
   chunksFor,
   copyBox,
   type DType,
@@ -81,8 +82,7 @@ export function zarrSerializer(
  * @throws {UnsupportedError} If its elements are no numbers, or compressed in a way that is not known.
  */
 export async function openZarr(path: string): Promise<LazyArray> {
-  const place = new FilePlace(path, async (_operation, _path, action) => await action());
-  return new LazyArray(await open(place, false));
+  return new LazyArray(await open(placeOfFolder(path), false));
 }
 
 async function write(
@@ -251,16 +251,4 @@ function explain(zarr: Zarr, error: unknown, place: Place): unknown {
   return zarr.isZarritaError(error, "UnknownCodecError", "UnsupportedError")
     ? new UnsupportedError(message, { cause: error })
     : new CodecError(message, { cause: error });
-}
-
-function checkChunks(chunks: readonly number[], shape: readonly number[]): number[] {
-  const isRight = chunks.length === shape.length &&
-    chunks.every((length) => Number.isSafeInteger(length) && length >= 1);
-  if (isRight) return [...chunks];
-  throw new TypeError(
-    `Cannot store an array of the shape ${
-      JSON.stringify(shape)
-    } as 'chunks' must have a whole number of at least 1 ` +
-      `for each axis: current value is ${JSON.stringify(chunks)}.`,
-  );
 }
