@@ -165,7 +165,7 @@ async function readLayout(
       return { bytesRead: length, buffer };
     },
     close: () => Promise.resolve(),
-  } as never);
+  } as never) as unknown as InstanceType<Arrow["AsyncRecordBatchFileReader"]>;
   await reader.open();
   const { footer } = reader;
   if (!footer) throw new CodecError(`The file ${file} in ${place.location} is no Arrow IPC file.`);

@@ -37,6 +37,9 @@ export interface TableSource {
   readFile(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+// What `apache-arrow` tells its tables by, also those of another copy of it.
+const TABLE_MARK = Symbol.for("apache-arrow/Table");
+
 const sources = new WeakMap<LazyTable, TableSource>();
 
 /**
@@ -118,9 +121,7 @@ export function sourceOfTable(table: LazyTable): TableSource {
 /** Whether a value is a table of `apache-arrow`, or a lazy one. */
 export function isTable(value: unknown): value is ArrowTable | LazyTable {
   if (value instanceof LazyTable) return true;
-  if (Object.prototype.toString.call(value) !== "[object Table]") return false;
-  const { schema, batches, numRows } = value as Partial<ArrowTable>;
-  return Array.isArray(schema?.fields) && Array.isArray(batches) && typeof numRows === "number";
+  return typeof value === "object" && value !== null && TABLE_MARK in value;
 }
 
 /** A table in pieces of so many rows, one at a time. */
