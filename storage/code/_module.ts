@@ -75,6 +75,8 @@ export async function loadReader(): Promise<(path: string, text: string) => Modu
       sourceType: "module",
       jsx: true,
       fallback: "iteration",
+      // Otherwise no name around it would be known.
+      ignoreEval: true,
     });
     return { ...readModule(program, scopes), path, text, failure };
   };
