@@ -14,7 +14,21 @@ import { type S3ClientConfig, S3Storage, type S3StorageOptions } from "./s3.ts";
 export { FileStorage, type FileStorageOptions, MemoryStorage, type MemoryStorageOptions };
 export { type S3ClientConfig, S3Storage, type S3StorageOptions };
 export { TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
-export type { ObjectStore, OpenObject } from "./object_store.ts";
+export type { ObjectStore, OpenObject, Place } from "./object_store.ts";
+export type { Notes, Serializer } from "./serializers/serializer.ts";
+export type { ArraySource, DType, NdArray, Span, TypedArray } from "./serializers/nd_array.ts";
+export { type ArraySelection, LazyArray } from "./serializers/lazy_array.ts";
+export {
+  type ArrowTable,
+  LazyTable,
+  type TableColumn,
+  type TableSelection,
+  type TableSource,
+} from "./serializers/lazy_table.ts";
+export { openZarr, type ZarrOptions, zarrSerializer } from "./serializers/zarr.ts";
+export { type Hdf5Options, hdf5Serializer, openHdf5 } from "./serializers/hdf5.ts";
+export { type ArrowOptions, arrowSerializer, openArrow } from "./serializers/arrow.ts";
+export { openParquet, type ParquetOptions, parquetSerializer } from "./serializers/parquet.ts";
 export type { Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
 
 /** Which storage to make. */

@@ -91,8 +91,10 @@ async function encode(
     codec: compression ? "SNAPPY" : "UNCOMPRESSED",
   });
   for await (const piece of piecesOf(table, groupRows)) {
-    const columnData = elements.map(({ name }, index) => ({
+    const columnData = elements.map(({ name, type }, index) => ({
       name,
+      // A dictionary would take -0 for 0.
+      ...(type === "FLOAT" || type === "DOUBLE" ? { encoding: "PLAIN" as const } : {}),
       data: valuesOf(arrow, piece.getChildAt(index) as Vector),
     }));
     await parquet.write({ columnData, rowGroupSize: groupRows });
