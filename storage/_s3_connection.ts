@@ -1,5 +1,6 @@
 /** The way to an S3 server: made when it is first needed. */
 
+import { Readable } from "node:stream";
 import { loadS3 } from "./_libraries.ts";
 
 type S3Module = Awaited<ReturnType<typeof loadS3>>;
@@ -18,6 +19,7 @@ export interface Connection {
 const CONNECT_TIMEOUT_MS = 5_000;
 // Without a byte in either direction.
 const IDLE_TIMEOUT_MS = 60_000;
+const LONGEST_WRITE_BYTES = 64 * 1024;
 const MAX_ATTEMPTS = 5;
 // Where the region does not matter; buckets of other regions are found by following redirects.
 const DEFAULT_REGION = "us-east-1";
@@ -29,6 +31,7 @@ export async function connect(config: S3ClientConfig): Promise<Connection> {
   // The SDK looks for a region in the environment and in profiles, and throws if there is none.
   const hasRegion = await client.config.region().then(() => true, () => false);
   if (!hasRegion) client = new sdk.S3Client({ ...withDefaults(config), region: DEFAULT_REGION });
+  sendInPieces(client);
   let endpoint: string | undefined;
   client.middlewareStack.add(
     (next) => (step) => {
@@ -45,6 +48,26 @@ export async function connect(config: S3ClientConfig): Promise<Connection> {
       return endpoint;
     },
   };
+}
+
+/** A long body that is sent at once is copied by some runtimes, and kept for long. */
+function sendInPieces({ config: { requestHandler } }: Connection["client"]): void {
+  const handle = requestHandler.handle.bind(requestHandler);
+  requestHandler.handle = (request, options) => {
+    const { body } = request;
+    if (!(body instanceof Uint8Array) || body.length <= LONGEST_WRITE_BYTES) {
+      return handle(request, options);
+    }
+    // The request itself stays as it is, as it is sent again if this fails.
+    const inPieces = Object.assign(Object.create(request), { body: Readable.from(pieces(body)) });
+    return handle(inPieces, options);
+  };
+}
+
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += LONGEST_WRITE_BYTES) {
+    yield bytes.subarray(at, at + LONGEST_WRITE_BYTES);
+  }
 }
 
 function withDefaults(config: S3ClientConfig): S3ClientConfig {

@@ -18,7 +18,7 @@ type Body = AsyncIterable<Uint8Array>;
 // A small object is read in one piece; of a large one, the start says what it is.
 const START_BYTES = 64 * 1024;
 // Several connections carry more than one.
-const SEGMENT_BYTES = 16 * 1024 * 1024;
+const SEGMENT_BYTES = 8 * 1024 * 1024;
 const SEGMENTS_AT_ONCE = 4;
 const TRIES = 5;
 const BACK_OFF_MS = 200;
@@ -120,10 +120,19 @@ async function fill(
 /** Gives what ended the body too early, if the runtime noticed it. */
 async function pour(body: Body, take: (chunk: Uint8Array) => void): Promise<unknown> {
   try {
-    for await (const chunk of body) take(chunk);
+    for await (const chunk of body) {
+      take(chunk);
+      release(chunk);
+    }
   } catch (error) {
     return error;
   }
+}
+
+/** Frees what was received at once: runtimes collect it late, the later the more memory the value itself takes. */
+function release({ buffer, byteLength }: Uint8Array): void {
+  // Where others may have a part of it, it is left.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 async function send(
