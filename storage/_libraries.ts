@@ -38,6 +38,9 @@ export const loadHdf5 = (): Promise<typeof import("h5wasm/node")> =>
 export const loadArrow = (): Promise<typeof import("apache-arrow")> =>
   isDeno ? import("npm:apache-arrow@21.2.0") : import("apache-arrow");
 
+/** A table in memory, as `apache-arrow` has it. */
+export type ArrowTable = import("apache-arrow").Table;
+
 /** Reads tables in the format Parquet. */
 export const loadParquet = (): Promise<typeof import("hyparquet")> =>
   isDeno ? import("npm:hyparquet@1.31.5") : import("hyparquet");

@@ -6,7 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import { UnsupportedError } from "../core/errors.ts";
-import type { Storage } from "../core/storage.ts";
+import type { TaskStorage } from "./task_storage.ts";
 import { FileStorage, type FileStorageOptions } from "./file.ts";
 import { MemoryStorage, type MemoryStorageOptions } from "./memory.ts";
 import { type S3ClientConfig, S3Storage, type S3StorageOptions } from "./s3.ts";
@@ -55,7 +55,7 @@ export type StorageConfig =
  * assert.deepEqual(await storage.readTask("classifier", "accuracy"), new Map([["knn", 0.95]]));
  * ```
  */
-export function storageFactory(config: StorageConfig | string): Storage {
+export function storageFactory(config: StorageConfig | string): TaskStorage {
   if (typeof config === "string") return storageFactory(parseLocation(config));
   switch (config?.kind) {
     case "file":

@@ -1,11 +1,11 @@
 /** Tables that stay where they are stored, and are read in parts. */
 
-import type { loadArrow } from "../_libraries.ts";
+import type { ArrowTable, loadArrow } from "../_libraries.ts";
+
+export type { ArrowTable };
 
 /** The library of tables. */
 export type Arrow = Awaited<ReturnType<typeof loadArrow>>;
-/** A table in memory, as `apache-arrow` has it. */
-export type ArrowTable = InstanceType<Arrow["Table"]>;
 
 /** A column of a table: its name, and its type in the words of `apache-arrow`. */
 export interface TableColumn {
