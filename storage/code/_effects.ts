@@ -82,8 +82,18 @@ export class Effects {
     }
     if (target.kind !== "binding") return false;
     const [declaration] = target.module.bindings.get(target.name) ?? [];
-    return declaration !== undefined &&
-      canChange(this.#project, { mutation, module }, { item: declaration, module: target.module });
+    if (!declaration) return false;
+    const root = mutation.root.name as string;
+    if (this.#project.variable(module, root).kind === "namespace") {
+      // Its first member is the variable of the other module.
+      const path = mutation.path.slice(1);
+      if (path.length === 0 && mutation.how === "called") return false;
+      mutation = { ...mutation, path };
+    }
+    return canChange(this.#project, { mutation, module }, {
+      item: declaration,
+      module: target.module,
+    });
   }
 
   /** All functions that an item may call when its module is evaluated. */

@@ -129,8 +129,10 @@ function isHarmless(project: Project, module: Module, callee: Syntax): boolean {
   if (meaning.kind === "library") return true;
   if (meaning.kind !== "binding") return false;
   const items = meaning.module.bindings.get(meaning.name) ?? [];
+  const isMember = project.variable(module, chain!.root.name as string).kind === "namespace";
+  const path = isMember ? chain!.path.slice(1) : chain!.path;
   return items.some(({ value }) => {
-    const own = chain!.path.reduce<Syntax | undefined>(
+    const own = path.reduce<Syntax | undefined>(
       (at, name) => at && name !== undefined ? memberOf(at, name) : undefined,
       value,
     );
