@@ -99,10 +99,13 @@ export class Journal {
   }
 }
 
-/** Sorts by time; two runs of one moment differ. */
+let latestId = 0;
+
+/** Sorts by time, also the runs of one process within a millisecond; those of two processes differ. */
 function newRunId(): string {
+  latestId = Math.max(Date.now(), latestId + 1);
   const random = crypto.getRandomValues(new Uint8Array(3)).toHex();
-  return `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-${random}`;
+  return `${new Date(latestId).toISOString().replaceAll(/[:.]/g, "-")}-${random}`;
 }
 
 /** What kind of error it was; its message may tell what is not to be told. */

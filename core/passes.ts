@@ -91,6 +91,7 @@ export class Passes {
         const outcome = await this.#start(actions, available, have);
         if (outcome.kind === "done") return outcome.values;
         for (const i of outcome.unread) this.#reuse?.isUnreadable(i);
+        this.#reuse?.refresh();
         have = outcome.have;
       }
     } finally {

@@ -85,7 +85,7 @@ export interface PluginHooks<D = unknown> {
   onNodeStart?(node: NodeInfo): void;
   /** A node has its value. */
   onNodeEnd?(node: NodeInfo, end: NodeEnd): void;
-  /** A node that might have run need not, as all that it reads is what it was: its stored value is right. */
+  /** A node that might have run need not, nor be read: all that it reads is what it was, so its stored value is right. */
   onNodeReused?(node: NodeInfo): void;
   /** A try of a node failed. */
   onNodeError?(node: NodeInfo, failure: NodeFailure): void;

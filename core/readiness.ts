@@ -1,7 +1,7 @@
 /** What a pass counts: for how many things each node still waits, how many readers each value still has, what is ready. */
 
 import type { Graph } from "./graph.ts";
-import { CHECK, HAVE, LEAVE, MAYBE_READ, RUN } from "./plan.ts";
+import { CHECK, HAVE, MAYBE_READ, READ, RUN } from "./plan.ts";
 
 /** The counts of one pass. */
 export class Readiness {
@@ -36,7 +36,7 @@ export class Readiness {
   #count(i: number): void {
     const { inputs, inputOffsets, instances } = this.#graph;
     const action = this.#actions[i];
-    if (action === LEAVE || action === MAYBE_READ) return;
+    if (action !== RUN && action !== CHECK && action !== READ) return;
     if (this.#isOpen[i]) {
       for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
         this.#readers[inputs[at]]++;
@@ -44,7 +44,8 @@ export class Readiness {
         if (action === RUN || this.#isOpen[inputs[at]]) this.#waiting[i]++;
       }
       if (this.#isAfter(i)) this.#waiting[i]++;
-      if (action === RUN && instances[i] >= 0) this.#readers[instances[i]]++;
+      // Also for a call to check: should it have to run after all, the instance is still there.
+      if (instances[i] >= 0) this.#readers[instances[i]]++;
     }
     if (this.#waiting[i] === 0) this.add(i);
   }
@@ -84,7 +85,7 @@ export class Readiness {
   /** The node's value is there: whoever waits for it waits for one thing less. */
   finish(i: number): void {
     this.#isFinished[i] = 1;
-    this.tell(i);
+    this.#tell(i);
   }
 
   /** A node that was checked runs: gives the values that have to be read for it, and waits for those that are on their way. */
@@ -110,8 +111,14 @@ export class Readiness {
     return false;
   }
 
-  /** All is known that those to be checked must know of the node. */
-  tell(i: number): void {
+  /** A node that was checked need not run: all is known that others to be checked must know of it. */
+  settle(i: number): void {
+    this.#tell(i);
+    // If it is read later, that is news only for those that run.
+    this.#isOpen[i] = 0;
+  }
+
+  #tell(i: number): void {
     const { dependents, dependentOffsets } = this.#graph;
     for (let at = dependentOffsets[i + 1] - 1; at >= dependentOffsets[i]; at--) {
       const dependent = dependents[at];

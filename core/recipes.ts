@@ -153,10 +153,15 @@ async function readCodes(
   remark: (remark: string) => void,
 ): Promise<CodePart[]> {
   const uses = graph.nodes.map((node, i) => originOf(graph, node, i));
-  const plugins = [...initializations.values()].flat().flatMap(({ plugin }) =>
-    plugin.origins ? [plugin.origins.definition, plugin.origins.use] : []
-  );
-  const origins = [...new Set([...uses, ...plugins])];
+  const plugins = new Set([...initializations.values()].flat().map(({ plugin }) => plugin));
+  const pluginOrigins = [...plugins].flatMap(({ options, origins }) => {
+    if (!origins) return [];
+    // The code of the call tells the options only where their values don't.
+    return isToldByValue(reader, options)
+      ? [origins.definition]
+      : [origins.definition, origins.use];
+  });
+  const origins = [...new Set([...uses, ...pluginOrigins])];
   const prints = new Map<Origin, CodePrint>();
   for (const [at, print] of (await reader.readCode(origins)).entries()) {
     prints.set(origins[at], print);
@@ -178,7 +183,8 @@ async function readCodes(
         return reader.digest(
           plugin.name,
           definition ? prints.get(definition)!.digest : "",
-          use ? digestOptions(plugin.options, prints.get(use)!) : "",
+          digestOptions(plugin.options),
+          use ? prints.get(use)?.digest ?? "" : "",
           digestOptions(data),
         );
       });
@@ -191,17 +197,24 @@ async function readCodes(
       };
     }
 
-    /** Options by their values; those that can't be copied by the code of the call that gave them. */
-    function digestOptions(options: unknown, use?: CodePrint): string {
+    function digestOptions(options: unknown): string {
       try {
-        const { digest, unfollowed } = reader.digestValue(options);
-        return unfollowed && use ? `${digest} ${use.digest}` : digest;
+        return reader.digestValue(options).digest;
       } catch (error) {
-        if (!isFuseError(error, "CodecError")) throw error;
-        return use?.digest ?? "";
+        if (isFuseError(error, "CodecError")) return "";
+        throw error;
       }
     }
   });
+}
+
+function isToldByValue(reader: RecipeReader, options: unknown): boolean {
+  try {
+    return reader.digestValue(options).unfollowed === undefined;
+  } catch (error) {
+    if (isFuseError(error, "CodecError")) return false;
+    throw error;
+  }
 }
 
 function originOf(graph: Graph, node: NodeRecord, i: number): Origin {

@@ -95,6 +95,13 @@ export class Reuse {
     return this.standing(i) === "right";
   }
 
+  /** Looks again at all nodes to check, as more is known now. */
+  refresh(): void {
+    for (let i = 0; i < this.#standings.length; i++) {
+      if (this.#standings[i] === "check") this.#judge(i);
+    }
+  }
+
   /** The node has run, and its value was saved if it could be. */
   hasRun(i: number, saved: Saved | undefined): void {
     this.#standings[i] = saved ? "right" : "none";
@@ -112,9 +119,16 @@ export class Reuse {
     this.#standings[i] = reason === undefined ? "right" : reason === MAYBE ? "check" : "none";
     if (reason !== undefined && reason !== MAYBE) this.#reasons.set(i, reason);
     const { records, graph } = this.#setup;
-    const record = records.get(graph.nodes[i].name);
-    if (reason === undefined) this.#settle(i, (record as StoredRecord).valueDigest);
-    else if (!this.isStorable(i)) this.#settle(i, undefined);
+    if (reason === undefined) {
+      this.#settle(i, (records.get(graph.nodes[i].name) as StoredRecord).valueDigest);
+    } else if (!this.isStorable(i)) this.#settle(i, undefined);
+    else if (this.#isOfInstance(i)) this.#settleState(i);
+  }
+
+  /** How a call leaves its instance is known before it runs: that is not told by its value. */
+  #settleState(i: number): void {
+    const parents = this.#parents(i);
+    if (parents) this.#states[i] = this.#setup.recipes?.fingerprint(i, parents);
   }
 
   /** Why the node has to run; `undefined` if its stored value is right. */
@@ -133,56 +147,64 @@ export class Reuse {
     return recipes.whatChanged(i, recipe) ?? this.#compareParents(i, recipe);
   }
 
+  /** One value that is known to have changed is enough; all must be known to say that none has. */
   #compareParents(i: number, stored: Recipe): string | typeof MAYBE | undefined {
-    const parents = this.#parents(i);
-    if (!parents) {
-      const { nodes } = this.#setup.graph;
-      const unknown = this.#firstUnknown(i);
-      this.#reasons.set(i, `"${nodes[unknown].name}" runs, and may give another value`);
-      return MAYBE;
+    const { nodes, instances } = this.#setup.graph;
+    const parents = this.#parentIdentities(i);
+    if (parents.length !== stored.parents.length) return "it reads other values";
+    let unknown: number | undefined;
+    for (const [at, [parent, identity]] of parents.entries()) {
+      if (identity === undefined) unknown ??= parent;
+      else if (identity !== stored.parents[at][1]) {
+        const { name } = nodes[parent];
+        const isState = instances[i] >= 0 && at === parents.length - 1;
+        return isState
+          ? `the instance is not what it was after "${name}"`
+          : `the value of "${name}" changed`;
+      }
     }
-    for (const [at, [name, identity]] of parents.entries()) {
-      if (identity !== stored.parents[at]?.[1]) return `the value of "${name}" changed`;
-    }
-    return parents.length === stored.parents.length ? undefined : "it reads fewer values";
+    if (unknown === undefined) return undefined;
+    this.#reasons.set(i, `"${nodes[unknown].name}" runs, and may give another value`);
+    return MAYBE;
   }
 
   /** What tells the values that the node reads from others; of a call, also how the call before left the instance. */
-  #parents(i: number): Parents | undefined {
-    const { nodes, inputs, inputOffsets, previous } = this.#setup.graph;
-    const parents: [string, string][] = [];
+  #parentIdentities(i: number): [parent: number, identity: string | undefined][] {
+    const { inputs, inputOffsets, previous } = this.#setup.graph;
+    const parents: [number, string | undefined][] = [];
     for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
-      const identity = this.#identities[inputs[at]];
-      if (identity === undefined) return undefined;
-      parents.push([nodes[inputs[at]].name, identity]);
+      parents.push([inputs[at], this.#identities[inputs[at]]]);
     }
-    if (previous[i] >= 0) {
-      const state = this.#states[previous[i]];
-      if (state === undefined) return undefined;
-      parents.push([nodes[previous[i]].name, state]);
+    if (previous[i] >= 0) parents.push([previous[i], this.#states[previous[i]]]);
+    return parents;
+  }
+
+  /** The same with names, if all are known. */
+  #parents(i: number): Parents | undefined {
+    const { nodes } = this.#setup.graph;
+    const parents: [string, string][] = [];
+    for (const [parent, identity] of this.#parentIdentities(i)) {
+      if (identity === undefined) return undefined;
+      parents.push([nodes[parent].name, identity]);
     }
     return parents;
   }
 
-  #firstUnknown(i: number): number {
-    const { inputs, inputOffsets, previous } = this.#setup.graph;
-    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
-      if (this.#identities[inputs[at]] === undefined) return inputs[at];
-    }
-    return previous[i];
-  }
-
-  /** Notes what tells the node's value from others: its bytes, or else how it is made. */
+  /** Notes what tells the node's value from others, its bytes or else how it is made; and the state of an instance. */
   #settle(i: number, valueDigest: string | undefined): void {
-    const { recipes, graph } = this.#setup;
-    const isCall = graph.instances[i] >= 0 || graph.nodes[i].definition.kind === "constructor";
     if (valueDigest !== undefined) this.#identities[i] = valueDigest;
-    if (!recipes || (valueDigest !== undefined && !isCall)) return;
+    const { recipes } = this.#setup;
+    if (!recipes || (valueDigest !== undefined && !this.#isOfInstance(i))) return;
     const parents = this.#parents(i);
     if (!parents) return;
     const fingerprint = recipes.fingerprint(i, parents);
     this.#states[i] = fingerprint;
-    this.#identities[i] ??= fingerprint;
+    if (valueDigest === undefined) this.#identities[i] = fingerprint;
+  }
+
+  #isOfInstance(i: number): boolean {
+    const { nodes, instances } = this.#setup.graph;
+    return instances[i] >= 0 || nodes[i].definition.kind === "constructor";
   }
 }
 

@@ -46,6 +46,8 @@ export class Run implements Pass {
   readonly #hasRun: Uint8Array;
   /** Calls that have to run after all: the next pass runs them, with the earlier calls of their instances. */
   readonly #deferred: number[] = [];
+  /** Whether there are calls that may be put off so. */
+  readonly #mayReturn: boolean;
   readonly #tries: Tries;
   #lastYield = 0;
   #isYielding = false;
@@ -65,6 +67,8 @@ export class Run implements Pass {
     this.values = new Array(count);
     this.#hasRun = setup.hasRun;
     this.#readiness = new Readiness(setup.graph, setup.actions);
+    this.#mayReturn = setup.reuse !== undefined &&
+      setup.actions.some((action, i) => action === CHECK && setup.graph.instances[i] >= 0);
   }
 
   /**
@@ -78,6 +82,8 @@ export class Run implements Pass {
     signal?.addEventListener("abort", abort, { once: true });
     this.#lastYield = Date.now();
     this.#setup.executor.begin?.(this);
+    // First of all, as a call may need its instance and another value that is there.
+    for (const [i, value] of this.#setup.have) if (this.actions[i] === HAVE) this.#finish(i, value);
     if (signal?.aborted) abort();
     else this.#pump();
     return this.#result.promise.finally(() => signal?.removeEventListener("abort", abort));
@@ -139,7 +145,6 @@ export class Run implements Pass {
 
   #launch(i: number): void {
     const action = this.actions[i];
-    if (action === HAVE) return this.#finish(i, this.#setup.have.get(i));
     if (action === CHECK) return this.#check(i);
     const started = this.#isTimed ? performance.now() : 0;
     if (!this.#isTold || action === READ) this.#setup.watchers.nodeStart(i);
@@ -164,13 +169,13 @@ export class Run implements Pass {
 
   /** The node's stored value is right; it is read if somebody is known to need it. */
   #reuse(i: number): void {
-    const { inputs, inputOffsets, nodes } = this.#graph;
-    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
-    if (nodes[i].definition.kind !== "constructor") this.#setup.watchers.nodeReused(i);
+    const { nodes } = this.#graph;
+    this.#releaseInputs(i);
     if (this.isTarget(i) || this.#readiness.isNeeded(i)) this.#startReading(i);
     else {
       this.actions[i] = MAYBE_READ;
-      this.#readiness.tell(i);
+      if (nodes[i].definition.kind !== "constructor") this.#setup.watchers.nodeReused(i);
+      this.#readiness.settle(i);
     }
   }
 
@@ -276,19 +281,29 @@ export class Run implements Pass {
 
   /** Hands the value on, and frees those that were read for the last time. */
   #finish(i: number, value: unknown): void {
-    const { inputs, inputOffsets, instances } = this.#graph;
-    if (this.#readiness.readersLeft(i) > 0) this.values[i] = value;
+    if (this.actions[i] === RUN) this.#hasRun[i] = 1;
+    if (this.#isKept(i)) this.values[i] = value;
     else this.#setup.executor.release?.(i);
-    if (this.actions[i] === RUN) {
-      this.#hasRun[i] = 1;
-      for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
-      if (instances[i] >= 0) this.#release(instances[i]);
-    }
+    if (this.actions[i] === RUN) this.#releaseInputs(i);
     this.#readiness.finish(i);
   }
 
+  /** Whether somebody may still read the value: in the next pass too, if it can't be read from the storage then. */
+  #isKept(i: number): boolean {
+    if (this.#readiness.readersLeft(i) > 0) return true;
+    return this.#mayReturn && this.#hasRun[i] === 1 &&
+      this.#setup.reuse!.standing(i) !== "right" &&
+      this.#graph.nodes[i].definition.kind !== "constructor";
+  }
+
+  #releaseInputs(i: number): void {
+    const { inputs, inputOffsets, instances } = this.#graph;
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) this.#release(inputs[at]);
+    if (instances[i] >= 0) this.#release(instances[i]);
+  }
+
   #release(i: number): void {
-    if (!this.#readiness.dropReader(i)) return;
+    if (!this.#readiness.dropReader(i) || this.#isKept(i)) return;
     this.values[i] = undefined;
     this.#setup.executor.release?.(i);
   }
@@ -339,7 +354,7 @@ export class Run implements Pass {
     const have = new Map<number, unknown>();
     const isMissing = new Set(this.#unread).union(this.#lost);
     for (let i = 0; i < this.values.length; i++) {
-      if (i in this.values && this.#readiness.readersLeft(i) > 0 && !isMissing.has(i)) {
+      if (i in this.values && this.#isKept(i) && !isMissing.has(i)) {
         have.set(i, this.values[i]);
       }
     }

@@ -3,11 +3,13 @@ import { MemoryStorage, storageFactory } from "functionfuse/storage";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { failure, testBackend } from "../contract/backend.ts";
+import { testReuse } from "../contract/reuse.ts";
 
 const make = (target: ConstructorParameters<typeof LocalWorkflow>[0], options = {}) =>
   new LocalWorkflow(target, { workflowName: "test", ...options });
 
 testBackend("LocalWorkflow", make, { isRemote: false });
+testReuse("LocalWorkflow", make);
 
 const sum = workflow(function sum(a: number, b: number) {
   return a + b;

@@ -1,5 +1,6 @@
 import { ParallelWorkflow } from "functionfuse";
 import { testBackend } from "../contract/backend.ts";
+import { testReuse } from "../contract/reuse.ts";
 
 for (const workers of [1, 2, 4]) {
   testBackend(
@@ -20,4 +21,11 @@ testBackend(
       ...options,
     }),
   { isRemote: true, randomRuns: 10 },
+);
+
+testReuse(
+  "ParallelWorkflow",
+  (targets, options) =>
+    new ParallelWorkflow(targets, { workflowName: "test", workers: 2, ...options }),
+  15,
 );
