@@ -3,20 +3,12 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-type ParseJson = (text: string) => unknown;
-
 /** Reads files, and remembers what it has read. */
 export class Files {
-  readonly #parse: ParseJson;
   readonly #texts = new Map<string, string | undefined>();
   readonly #json = new Map<string, unknown>();
   readonly #real = new Map<string, string | undefined>();
   readonly #nearest = new Map<string, string[]>();
-
-  /** `parse` reads JSON with comments and trailing commas. */
-  constructor(parse: ParseJson) {
-    this.#parse = parse;
-  }
 
   /** The text of a file; `undefined` if it can't be read. */
   text(path: string): string | undefined {
@@ -32,7 +24,7 @@ export class Files {
   json(path: string): Record<string, unknown> | undefined {
     return remember(this.#json, path, () => {
       const text = this.text(path);
-      return text === undefined ? undefined : attempt(() => this.#parse(text));
+      return text === undefined ? undefined : attempt(() => parseJson(text));
     }) as Record<string, unknown> | undefined;
   }
 
@@ -79,4 +71,16 @@ function attempt<T>(make: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** JSON, maybe with comments and trailing commas: of texts of any length, in much less time than a parser of its own takes. */
+function parseJson(text: string): unknown {
+  const plain = attempt(() => JSON.parse(text));
+  if (plain !== undefined) return plain;
+  const keepTexts = (found: string) => found.startsWith('"') ? found : "";
+  return JSON.parse(
+    text
+      .replace(/"(?:\\.|[^"\\])*"|\/\/.*|\/\*[^]*?\*\//g, keepTexts)
+      .replace(/"(?:\\.|[^"\\])*"|,(?=\s*[}\]])/g, keepTexts),
+  );
 }

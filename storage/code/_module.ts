@@ -3,7 +3,8 @@
 import type { Scope, ScopeManager, Variable } from "eslint-scope";
 import { loadScopes } from "../_libraries.ts";
 import { type Notes, readNotes } from "./_notes.ts";
-import { END, isWithin, keyName, loadParse, START, Syntax, syntaxAt } from "./_syntax.ts";
+import { loadParse } from "./_parse.ts";
+import { END, isWithin, keyName, START, Syntax, syntaxAt } from "./_syntax.ts";
 
 /** A statement at the top level, or one declarator of it. */
 export interface Item {

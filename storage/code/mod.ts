@@ -2,7 +2,6 @@
 
 import type { Origin } from "../../core/carried.ts";
 import type { CodePrint } from "../../core/storage.ts";
-import { loadJsonc } from "../_libraries.ts";
 import { Files } from "./_files.ts";
 import { Follower } from "./_follow.ts";
 import { loadReader } from "./_module.ts";
@@ -16,9 +15,7 @@ import { digestOf, Project } from "./_project.ts";
  */
 export async function readCode(origins: readonly Origin[]): Promise<readonly CodePrint[]> {
   if (origins.length === 0) return [];
-  const [read, { parse }] = await Promise.all([loadReader(), loadJsonc()]);
-  const files = new Files((text) => parse(text, [], { allowTrailingComma: true }));
-  const project = new Project(files, read);
+  const project = new Project(new Files(), await loadReader());
   const follower = new Follower(project);
   const prints = new Map<Origin, CodePrint>();
   for (const origin of new Set(origins)) {
