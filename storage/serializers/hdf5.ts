@@ -81,14 +81,13 @@ export function hdf5Serializer(
             'use a storage of the kind "file", or zarrSerializer(), which writes to every storage.',
         );
       }
-      const isLazy = isLazyArray(value);
+      const source = isLazyArray(value) ? lazySource(value) : sourceOf(value);
       mkdirSync(place.path, { recursive: true });
-      await write(isLazy ? lazySource(value) : sourceOf(value), join(place.path, FILE), {
+      await write(source, join(place.path, FILE), {
         ...options,
         compression,
       });
-      const isClamped = !isLazy && value.data instanceof Uint8ClampedArray;
-      return isClamped ? { isClamped } : null;
+      return source.isClamped ? { isClamped: true } : null;
     },
     async load(place, notes) {
       const { isClamped = false } = (notes ?? {}) as { isClamped?: boolean };
@@ -158,13 +157,10 @@ async function open(path: string, dataset: string, isClamped: boolean): Promise<
     return {
       shape: shape!,
       dtype,
+      isClamped,
       chunks: chunks ?? shape!,
       // The file is open only as long as something is read, so that nobody has to close it.
-      read: (box) =>
-        withDataset(h5, path, dataset, (data) => {
-          const array = readBox(data, dtype, box);
-          return isClamped ? new Uint8ClampedArray(array.buffer) : array;
-        }),
+      read: (box) => withDataset(h5, path, dataset, (data) => readBox(data, dtype, box)),
     };
   });
 }

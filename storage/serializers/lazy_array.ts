@@ -54,6 +54,11 @@ export class LazyArray<A extends TypedArray = TypedArray> {
     this.#source = source;
   }
 
+  /** Whether the elements are given in a `Uint8ClampedArray`. */
+  get isClamped(): boolean {
+    return this.#source.isClamped ?? false;
+  }
+
   /** Reads all of it. */
   read(): Promise<NdArray<A>> {
     return this.get();
@@ -74,8 +79,12 @@ export class LazyArray<A extends TypedArray = TypedArray> {
     }
     const box = shape.map((length, axis) => spanOf(selection[axis] ?? null, axis, length));
     const counts = box.map(({ count }) => count);
-    const data = sizeOf(counts) > 0 ? await this.#source.read(box) : makeArray(dtype, 0) as A;
-    return { data, shape: counts.filter((_, axis) => typeof selection[axis] !== "number") };
+    const read = sizeOf(counts) > 0 ? await this.#source.read(box) : makeArray(dtype, 0)!;
+    const data = this.#source.isClamped ? new Uint8ClampedArray(read.buffer) : read;
+    return {
+      data: data as A,
+      shape: counts.filter((_, axis) => typeof selection[axis] !== "number"),
+    };
   }
 }
 
@@ -86,10 +95,11 @@ export function isLazyArray(value: unknown): value is LazyArray {
 
 /** A lazy array as what it is read from. */
 export function lazySource(array: LazyArray): ArraySource {
-  const { shape, dtype, chunks } = array;
+  const { shape, dtype, isClamped, chunks } = array;
   return {
     shape,
     dtype,
+    isClamped,
     chunks,
     read: async (box) =>
       (await array.get(

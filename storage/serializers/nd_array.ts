@@ -60,6 +60,8 @@ export interface ArraySource<A extends TypedArray = TypedArray> {
   readonly shape: readonly number[];
   /** The type of the elements. */
   readonly dtype: DType;
+  /** Whether the elements, of the type `uint8`, are given in a `Uint8ClampedArray`. Default: `false`. */
+  readonly isClamped?: boolean;
   /** The lengths of the boxes that cost least to read. */
   readonly chunks: readonly number[];
   /** Reads a box of at least one element. */
@@ -120,6 +122,7 @@ export function sourceOf(array: NdArray): ArraySource {
   return {
     shape,
     dtype: dtypeOf(data),
+    isClamped: data instanceof Uint8ClampedArray,
     chunks: shape,
     read: (box) => copyBox(data, stride, box),
   };

@@ -63,11 +63,9 @@ export function zarrSerializer(
     test: (value): value is NdArray | LazyArray =>
       isLazyArray(value) || isNdArray(value) && value.data.byteLength >= minBytes,
     async save(value, place): Promise<Notes> {
-      const isLazy = isLazyArray(value);
-      const source = isLazy ? lazySource(value) : sourceOf(value);
+      const source = isLazyArray(value) ? lazySource(value) : sourceOf(value);
       await write(source, place, { ...options, compression });
-      const isClamped = !isLazy && value.data instanceof Uint8ClampedArray;
-      return isClamped ? { isClamped } : null;
+      return source.isClamped ? { isClamped: true } : null;
     },
     async load(place, notes) {
       const { isClamped = false } = (notes ?? {}) as { isClamped?: boolean };
@@ -150,11 +148,11 @@ async function open(place: Place, isClamped: boolean): Promise<ArraySource> {
   return {
     shape: array.shape,
     dtype,
+    isClamped,
     chunks: array.chunks,
     async read(box) {
       try {
-        const data = await readBox(zarr, array, box);
-        return isClamped ? new Uint8ClampedArray(data.buffer) : data;
+        return await readBox(zarr, array, box);
       } catch (error) {
         throw explain(zarr, error, place);
       }
