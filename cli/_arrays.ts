@@ -1,5 +1,7 @@
 /** Values that are arrays of numbers, however they are kept. */
 
+import { copyBox, isNdArray } from "../storage/serializers/nd_array.ts";
+
 /** Numbers in the order of rows, and the length of each dimension. */
 export interface NumericArray {
   readonly data: ArrayBufferView & ArrayLike<number | bigint>;
@@ -13,6 +15,8 @@ export function shapedArray(
   value: object,
 ): { data: ArrayLike<number | bigint>; shape: readonly number[] } | undefined {
   const { data, shape } = value as { data?: unknown; shape?: unknown };
+  // Then the numbers are in another order.
+  if ("stride" in value) return undefined;
   if (!Array.isArray(shape) || !shape.every((n) => Number.isInteger(n) && n >= 0)) return undefined;
   if (!isNumberView(data) && !(Array.isArray(data) && data.every((n) => typeof n === "number"))) {
     return undefined;
@@ -27,6 +31,10 @@ export function shapedArray(
 export function arrayOf(value: unknown): NumericArray | undefined {
   if (isNumberView(value)) return { data: value, shape: [value.length] };
   if (Array.isArray(value)) return nestedArray(value);
+  if (isNdArray(value) && value.stride) {
+    const box = value.shape.map((count) => ({ start: 0, count, step: 1 }));
+    return { data: copyBox(value.data, value.stride, box), shape: value.shape };
+  }
   const shaped = typeof value === "object" && value !== null ? shapedArray(value) : undefined;
   if (!shaped) return undefined;
   const data = isNumberView(shaped.data) ? shaped.data : Float64Array.from(shaped.data as number[]);

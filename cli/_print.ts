@@ -1,6 +1,8 @@
 /** Values on standard output: for people, or as one JSON document. */
 
 import { UnsupportedError } from "../core/errors.ts";
+import { LazyTable } from "../storage/mod.ts";
+import { readBeginnings, readWhole } from "./_lazy.ts";
 import { showValue } from "./_show.ts";
 import { formatTable, isTable, terminalWidth } from "./_table.ts";
 import { escapeAllButLines } from "./_text.ts";
@@ -37,8 +39,13 @@ const MOST_ROWS = 100;
 /** A value for people: a text as it is, a list of records as a table. */
 export async function formatValue(value: unknown, options: PrintOptions = {}): Promise<string> {
   if (typeof value === "string") return options.isEscaped ? escapeAllButLines(value) : value;
-  if (!isTable(value)) return showValue(value, options);
-  return await formatTable(value, options.all ? {} : { rows: MOST_ROWS, width: terminalWidth() });
+  const limits = options.all ? {} : { rows: MOST_ROWS, width: terminalWidth() };
+  if (value instanceof LazyTable && value.numRows > 0) {
+    const rows = await value.rows({ rows: [0, Math.min(value.numRows, limits.rows ?? Infinity)] });
+    return await formatTable(rows, { ...limits, totalRows: value.numRows });
+  }
+  if (isTable(value)) return await formatTable(value, limits);
+  return showValue(await (options.all ? readWhole : readBeginnings)(value), options);
 }
 
 /**

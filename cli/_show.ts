@@ -1,6 +1,8 @@
 /** Values for people: what kind and how much of it, and of much only the beginning. */
 
+import { LazyTable } from "../storage/mod.ts";
 import { shapedArray } from "./_arrays.ts";
+import { ArrayPreview } from "./_lazy.ts";
 import { cut, escapeControls } from "./_text.ts";
 
 /** How much of a value is shown. */
@@ -65,6 +67,8 @@ class Shower {
     if (Array.isArray(value)) return this.#array(value);
     if (value instanceof Set) return this.#list(`Set(${amount(value.size)})`, value.size, value);
     if (value instanceof Map) return this.#map(value);
+    if (value instanceof ArrayPreview) return this.#stored(value);
+    if (value instanceof LazyTable) return this.#table(value);
     const boxed = value.valueOf();
     if (boxed !== value && typeof boxed !== "object") return `[boxed ${this.show(boxed)}]`;
     return this.#record(value);
@@ -139,7 +143,7 @@ class Shower {
     const array = shapedArray(record);
     if (array) {
       const { shape, data } = array;
-      return `${shape.map(amount).join(" × ")} ${this.#numbers(classOf(data), data)}`;
+      return `${axes(shape)} ${this.#numbers(classOf(data), data)}`.trimStart();
     }
     const kind = kindOf(record);
     const keys = Object.keys(record);
@@ -150,6 +154,18 @@ class Shower {
       `${showKey(key)}: ${this.show((record as Record<string, unknown>)[key])}`
     );
     return kind + this.#wrap("{", this.#withRest(parts, keys.length), "}");
+  }
+
+  #stored({ array: { shape, dtype, chunks }, numbers }: ArrayPreview): string {
+    const isOne = chunks.every((length, axis) => length >= shape[axis]);
+    const where = isOne ? "one chunk" : `chunks of ${axes(chunks)}`;
+    return `${axes(shape)} ${this.#numbers(dtype, numbers)} stored in ${where}`.trimStart();
+  }
+
+  #table({ columns, numRows }: LazyTable): string {
+    const parts = this.#firstOf(columns).map(({ name, type }) => `${showKey(name)}: ${type}`);
+    const shown = this.#wrap("{", this.#withRest(parts, columns.length), "}");
+    return `table of ${amount(numRows)} rows ${shown}`;
   }
 
   #error(error: Error): string {
@@ -236,6 +252,10 @@ function showKey(key: string): string {
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key)
     ? cut(key, 100)
     : escapeControls(JSON.stringify(cut(key, 100)));
+}
+
+function axes(lengths: readonly number[]): string {
+  return lengths.map(amount).join(" × ");
 }
 
 function amount(n: number): string {

@@ -10,6 +10,8 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface TableLimits {
   /** Rows; the rest is counted. Default: all. */
   readonly rows?: number;
+  /** How many rows there are, where not all of them are given. */
+  readonly totalRows?: number;
   /** Characters a line; columns that don't fit are counted. Default: as many as there are. */
   readonly width?: number;
   /** Columns of texts that are amounts, and stand at the right like numbers. */
@@ -62,7 +64,7 @@ export async function formatTable(rows: readonly Row[], limits: TableLimits = {}
   });
   table.push(...shown.map((_, at) => columns.map(({ cells }) => cells[at])));
   const rest = [
-    [rows.length - shown.length, "rows"],
+    [(limits.totalRows ?? rows.length) - shown.length, "rows"],
     [all.length - columns.length, "columns"],
   ] as const;
   const left = rest.filter(([n]) => n > 0).map(([n, what]) => `${n.toLocaleString("en")} ${what}`);

@@ -5,6 +5,7 @@ import process from "node:process";
 import type { Storage } from "../core/storage.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { exportValue, type Format, formatOf, FORMATS, TEXT_FORMATS } from "./_export.ts";
+import { readWhole } from "./_lazy.ts";
 import { checkTarget, say, writeOut, writeWhole } from "./_output.ts";
 import { formatValue } from "./_print.ts";
 import { checkName, checkTask, openStorage, STORAGE_OPTION } from "./_stored.ts";
@@ -63,7 +64,7 @@ async function read(workflow: string, task: string, flags: ReadFlags): Promise<v
     const text = await formatValue(value, { all: flags.all, isEscaped: process.stdout.isTTY });
     return await writeOut(`${text}\n`);
   }
-  const data = await exportValue(value, format, task);
+  const data = await exportValue(await readWhole(value), format, task);
   if (flags.out === undefined) return await writeOut(data);
   writeWhole(flags.out, data);
   const bytes = typeof data === "string" ? new TextEncoder().encode(data).length : data.length;

@@ -1,5 +1,6 @@
+import { tableFromArrays } from "apache-arrow";
 import { decode } from "cbor2";
-import { FileStorage } from "functionfuse/storage";
+import { arrowSerializer, FileStorage, zarrSerializer } from "functionfuse/storage";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
@@ -19,12 +20,25 @@ import { PYTHON, skipWithout } from "../support/peers.ts";
 
 const workspace = new Workspace();
 after(() => workspace.remove());
-const storage = new FileStorage({ path: join(workspace.path, ".fuse") });
+let storage = new FileStorage({ path: join(workspace.path, ".fuse") });
 const inside = (name: string) => join(workspace.path, name);
 
 async function read(value: unknown, ...args: string[]) {
   await storage.save("w", "task", value, { definition: "make", durationMs: 5 });
   return await workspace.fuse(["read", "w", "task", ...args]);
+}
+
+const plain = storage;
+
+/** Values saved meanwhile are stored with their arrays and tables beside them. */
+async function withSerializers(action: () => Promise<void>): Promise<void> {
+  const path = join(workspace.path, ".fuse");
+  storage = new FileStorage({ path, serializers: [zarrSerializer(), arrowSerializer()] });
+  try {
+    await action();
+  } finally {
+    storage = plain;
+  }
 }
 
 /** What Python finds in a file; `script` prints JSON. */
@@ -60,6 +74,35 @@ describe("fuse read shows", () => {
     assert.match(numbers.stdout, / 2998, 2999\n\]\n$/);
   });
 
+  it("of arrays and tables that lie beside the value only the beginning, unless all is asked for", async () => {
+    await withSerializers(async () => {
+      const data = Float32Array.from({ length: 40_000 }, (_, i) => i / 2);
+      const array = await read({ image: { data, shape: [200, 20, 10] } });
+      assert.equal(array.code, 0, array.stderr);
+      assert.match(
+        array.stdout,
+        /^\{ image: 200 × 20 × 10 float32\(40,000\) \[0, 0\.5, 1, .*3\.5, …\] stored in one chunk \}\n$/,
+      );
+      const chunks = await read({ data: new Int8Array(5e6), shape: [5_000, 1_000] });
+      assert.match(
+        chunks.stdout,
+        /^5,000 × 1,000 int8\(5,000,000\) \[0, .*…\] stored in chunks of [\d,]+ × 1,000\n/,
+      );
+      const rows = tableFromArrays({ id: Int32Array.from({ length: 300 }, (_, i) => i) });
+      const inside = await read({ rows });
+      assert.equal(inside.stdout, "{ rows: table of 300 rows { id: Int32 } }\n");
+      const table = await read(rows);
+      assert.match(table.stdout, /│ id │[^]*│ 99 │\n[^]*… and 200 more rows\n$/);
+      assert.match((await read(rows, "--all")).stdout, /│ 299 │\n└─+┘\n$/);
+      assert.equal(JSON.parse((await read({ rows }, "--json")).stdout).rows.length, 300);
+      assert.match((await read(rows, "--as", "csv")).stdout, /^id\n0\n1\n[^]*\n299\n$/);
+      const small = await read({ data: new Float32Array([1, 2]), shape: [2] }, "--all");
+      assert.equal(small.stdout, "2 Float32Array(2) [1, 2]\n");
+      const number = await read({ data: new Float32Array([7]), shape: [] });
+      assert.equal(number.stdout, "float32(1) [7] stored in one chunk\n");
+    });
+  });
+
   it("one JSON document with --json", async () => {
     const ended = await read({ map: new Map([["a", 1n]]), f: new Float32Array([1.5]) }, "--json");
     assert.deepEqual(JSON.parse(ended.stdout), { map: { a: "1" }, f: [1.5] });
@@ -78,7 +121,7 @@ describe("fuse read shows", () => {
       const ended = await workspace.fuse(args);
       assert.deepEqual([ended.code, ended.stdout], [3, ""]);
       assert.match(ended.stderr, message);
-      assert.doesNotMatch(ended.stderr, /\n\s+at |\x1b/);
+      assert.doesNotMatch(ended.stderr, /\n\s+at |[^\P{Cc}\n]/u);
     }
     const file = inside(".fuse/w/task.fuse");
     writeFileSync(file, readFileSync(file).subarray(0, -1));
@@ -171,11 +214,15 @@ describe("fuse read writes", () => {
       );
       assert.deepEqual(found, [dtype, shape, sum, true]);
     }
+    const columns = { data: Float64Array.of(1, 4, 2, 5, 3, 6), shape: [2, 3], stride: [1, 2] };
+    const save = () => read(columns, "--out", "x.npy", "--force");
+    assert.equal((await save()).code, 0);
+    const script = "import numpy\nprint(json.dumps(numpy.load('x.npy').tolist()))";
+    assert.deepEqual(python(script), [[1, 2, 3], [4, 5, 6]]);
+    await withSerializers(async () => assert.equal((await save()).code, 0));
+    assert.deepEqual(python(script), [[1, 2, 3], [4, 5, 6]]);
     await read([[1, 2, 3], [4, 5, 6]], "--out", "x.npy", "--force");
-    assert.deepEqual(python("import numpy\nprint(json.dumps(numpy.load('x.npy').tolist()))"), [
-      [1, 2, 3],
-      [4, 5, 6],
-    ]);
+    assert.deepEqual(python(script), [[1, 2, 3], [4, 5, 6]]);
   });
 
   it(
