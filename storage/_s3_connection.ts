@@ -1,5 +1,6 @@
 /** The way to an S3 server: made when it is first needed. */
 
+import process from "node:process";
 import { Readable } from "node:stream";
 import { loadS3 } from "./_libraries.ts";
 
@@ -73,9 +74,12 @@ function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
 function withDefaults(config: S3ClientConfig): S3ClientConfig {
   const { requestHandler } = config;
   const isHandler = requestHandler && "handle" in requestHandler;
+  const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 } = process.env;
   return {
     maxAttempts: MAX_ATTEMPTS,
     followRegionRedirects: true,
+    // Buckets are hosts of their own at Amazon, and hardly anywhere else.
+    forcePathStyle: Boolean(config.endpoint ?? AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL),
     // Objects have checksums of their own.
     responseChecksumValidation: "WHEN_REQUIRED",
     ...config,

@@ -18,7 +18,7 @@ type Body = AsyncIterable<Uint8Array>;
 // A small object is read in one piece; of a large one, the start says what it is.
 const START_BYTES = 64 * 1024;
 // Several connections carry more than one.
-const SEGMENT_BYTES = 8 * 1024 * 1024;
+const SEGMENT_BYTES = 4 * 1024 * 1024;
 const SEGMENTS_AT_ONCE = 4;
 const TRIES = 5;
 const BACK_OFF_MS = 200;

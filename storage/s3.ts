@@ -43,7 +43,8 @@ export class S3Storage extends TaskStorage {
 // So that a bucket that can't be written to is found out before anything is computed.
 const MARKER = ".workflow";
 
-class S3Objects implements ObjectStore {
+/** Objects below a prefix of a bucket. */
+export class S3Objects implements ObjectStore {
   readonly location: string;
   readonly #bucket: Bucket;
   readonly #journals: Journals;
