@@ -132,7 +132,7 @@ async function open(
     readFile: async () => (await read(0, (await place.size(file))!)),
     async read(columns, start, stop) {
       const wanted = batches.filter((batch) =>
-        batch.start < stop && batch.start + batch.rows > start
+        start < stop && batch.start < stop && batch.start + batch.rows > start
       );
       try {
         const blocks = await Promise.all(

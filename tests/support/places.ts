@@ -37,3 +37,50 @@ export function openMemory(): TestedPlaces {
   const objects = new MemoryObjects();
   return { storage: new TaskStorage(objects), place: (name) => objects.place("w", name) };
 }
+
+/** A place that notes what is read from it. */
+export class CountingPlace implements Place {
+  readonly path: string | undefined;
+  readonly location: string;
+  readonly #place: Place;
+  /** The names of files, each as often as it was read. */
+  reads: string[] = [];
+  bytes = 0;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.path = place.path;
+    this.location = place.location;
+  }
+
+  write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#place.write(name, bytes);
+  }
+
+  size(name: string): Promise<number | undefined> {
+    return this.#place.size(name);
+  }
+
+  async read(name: string, range?: { offset: number; length: number }) {
+    const bytes = await this.#place.read(name, range);
+    this.reads.push(name);
+    this.bytes += bytes?.length ?? 0;
+    return bytes;
+  }
+
+  list(): Promise<Map<string, number>> {
+    return this.#place.list();
+  }
+
+  remove(): Promise<void> {
+    return this.#place.remove();
+  }
+
+  /** What was read by an action: names of files, and bytes. */
+  async during(action: () => Promise<unknown>): Promise<{ reads: string[]; bytes: number }> {
+    this.reads = [];
+    this.bytes = 0;
+    await action();
+    return { reads: this.reads.toSorted(), bytes: this.bytes };
+  }
+}
