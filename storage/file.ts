@@ -46,7 +46,8 @@ const SMALL_BYTES = 64 * 1024;
 const LONGEST_READ_BYTES = 1024 * 1024 * 1024;
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1_000;
 
-class FileObjects implements ObjectStore {
+/** Objects in files. */
+export class FileObjects implements ObjectStore {
   readonly location: string;
   readonly #root: string;
 
