@@ -13,10 +13,13 @@ export interface Effect {
   readonly item: Item;
 }
 
+type Place = readonly [module: Module, item: Item];
+
 /** Finds effects; what was found for a module is kept. */
 export class Effects {
   readonly #project: Project;
   readonly #direct = new Map<Module, ReadonlyMap<Item, ReadonlySet<string>>>();
+  readonly #calls = new Map<Item, readonly Place[]>();
   readonly #all = new Map<Module, readonly Effect[]>();
 
   constructor(project: Project) {
@@ -78,7 +81,7 @@ export class Effects {
     if (target.kind === "package") {
       // Almost all that is called of packages changes nothing there: what a statement calls for nothing else may.
       return mutation.how === "assigned" ||
-        (item?.names.length === 0 && mutation.how !== "given" && mutation.call!.isImmediate);
+        (item?.names.length === 0 && mutation.how !== "given");
     }
     if (target.kind !== "binding") return false;
     const [declaration] = target.module.bindings.get(target.name) ?? [];
@@ -96,24 +99,35 @@ export class Effects {
     });
   }
 
-  /** All functions that an item may call when its module is evaluated. */
-  #called(module: Module, item: Item): Set<readonly [Module, Item]> {
-    const found = new Map<Item, readonly [Module, Item]>();
-    const queue: (readonly [Module, Item])[] = [[module, item]];
-    for (const [inside, at] of queue) {
-      const given = this.#givenToLibrary(inside, at.node);
-      for (const use of usesWithin(inside, at.node)) {
-        if (!isTopLevel(use) || given.some((node) => isWithin(use.at, node))) continue;
-        const meaning = this.#project.meaning(inside, use);
-        if (meaning.kind !== "binding") continue;
-        for (const called of meaning.module.bindings.get(meaning.name) ?? []) {
-          if (!isFunctionSyntax(called.value) || found.has(called)) continue;
-          found.set(called, [meaning.module, called]);
-          queue.push([meaning.module, called]);
-        }
+  /** All functions that an item may call when its module is evaluated, those that they call included. */
+  #called(module: Module, item: Item): Iterable<Place> {
+    const found = new Map<Item, Place>();
+    const queue: Place[] = [[module, item]];
+    for (const place of queue) {
+      for (const next of this.#calledBy(...place)) {
+        if (found.has(next[1])) continue;
+        found.set(next[1], next);
+        queue.push(next);
       }
     }
-    return new Set(found.values());
+    return found.values();
+  }
+
+  /** The functions that an item names. */
+  #calledBy(module: Module, item: Item): readonly Place[] {
+    const known = this.#calls.get(item);
+    if (known) return known;
+    const given = this.#givenToLibrary(module, item.node);
+    const called = usesWithin(module, item.node).flatMap((use): Place[] => {
+      if (!isTopLevel(use) || given.some((node) => isWithin(use.at, node))) return [];
+      const meaning = this.#project.meaning(module, use);
+      if (meaning.kind !== "binding") return [];
+      const items = meaning.module.bindings.get(meaning.name) ?? [];
+      return items.filter(({ value }) => isFunctionSyntax(value))
+        .map((item) => [meaning.module, item]);
+    });
+    this.#calls.set(item, called);
+    return called;
   }
 
   /** Functions and names that are given to this library, which does not call them while a graph is built. */

@@ -63,23 +63,24 @@ export interface Module {
 export async function loadReader(): Promise<(path: string, text: string) => Module> {
   const [parse, { analyze }] = await Promise.all([loadParse(), loadScopes()]);
   return (path, text) => {
-    let failure: string | undefined;
-    let program = new Syntax("Program", 0, text.length);
-    program.body = [];
+    const readProgram = (program: Syntax) =>
+      readModule(
+        program,
+        analyze(program as never, {
+          ecmaVersion: 2022,
+          sourceType: "module",
+          jsx: true,
+          fallback: "iteration",
+          // Otherwise no name around it would be known.
+          ignoreEval: true,
+        }),
+      );
     try {
-      program = parse(text, path);
+      return { ...readProgram(parse(text, path)), path, text };
     } catch (error) {
-      failure = (error as Error).message;
+      const nothing = Object.assign(new Syntax("Program", 0, text.length), { body: [] });
+      return { ...readProgram(nothing), path, text, failure: (error as Error).message };
     }
-    const scopes = analyze(program as never, {
-      ecmaVersion: 2022,
-      sourceType: "module",
-      jsx: true,
-      fallback: "iteration",
-      // Otherwise no name around it would be known.
-      ignoreEval: true,
-    });
-    return { ...readModule(program, scopes), path, text, failure };
   };
 }
 

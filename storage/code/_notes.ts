@@ -151,6 +151,7 @@ function noteCall(how: "call" | "new" | "tag"): Visitor {
       } else if (chain.path.length === 0) notes.mutations.push({ ...chain, how: "run", call });
       noteGlobalCall(chain.root.name as string, call, notes);
     }
+    noteModuleUrl(call, notes);
     for (const arg of args) {
       if (arg.type === "Identifier") {
         notes.mutations.push({ root: arg, path: [], how: "given", call });
@@ -174,6 +175,20 @@ function noteImport(at: number, source: unknown, what: string, notes: Notes): vo
   const specifier = isSyntax(source) ? literalText(source) : undefined;
   if (specifier === undefined) notes.hazards.push({ at, what });
   else notes.dynamic.push({ at, specifier });
+}
+
+/** `new URL("./worker.ts", import.meta.url)` and `import.meta.resolve("./worker.ts")`: code that is about to be loaded. */
+function noteModuleUrl({ node, callee, args }: Call, notes: Notes): void {
+  const isUrl = callee.name === "URL" && isMeta(args[1], "url");
+  const specifier = (isUrl || isMeta(callee, "resolve")) && args[0] && literalText(args[0]);
+  if (specifier && /^\.{1,2}\/.*\.[cm]?[jt]sx?$/.test(specifier)) {
+    notes.dynamic.push({ at: node[START], specifier });
+  }
+}
+
+function isMeta(node: Syntax | undefined, name: string): boolean {
+  return node?.type === "MemberExpression" && memberName(node) === name &&
+    (node.object as Syntax).type === "MetaProperty";
 }
 
 /** The text that an expression always is. */

@@ -39,7 +39,7 @@ const placeOf = (raw: Raw) => ({ [START]: raw.start, [END]: raw.end });
 
 const IGNORED = new Set(
   ("type start end loc range extra raw errors comments interpreter tail shorthand decorators optional " +
-    "typeAnnotation typeParameters typeArguments superTypeArguments returnType implements accessibility override " +
+    "implements accessibility override " +
     "readonly definite abstract declare importKind exportKind").split(" "),
 );
 

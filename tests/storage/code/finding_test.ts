@@ -7,7 +7,14 @@ import { describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { CallSite } from "../../../core/place.ts";
 import { readCode } from "../../../storage/code/mod.ts";
-import { changed, differences, makeProject, readProject, testCases } from "./projects.ts";
+import {
+  changed,
+  differences,
+  makeProject,
+  readProject,
+  testCases,
+  writeInto,
+} from "./projects.ts";
 
 const HEAD = `import { workflow } from "functionfuse";\n`;
 const FIXTURE = fileURLToPath(new URL("../../fixtures/code", import.meta.url));
@@ -159,6 +166,22 @@ await make();
     ),
   ]);
 
+  it("without the code around it", async () => {
+    const { replaced, inner } = await readProject(makeProject({
+      "main.ts": `import { LocalWorkflow } from "functionfuse";
+${HEAD}const k = 4, l = 7;
+const a = workflow("a", () => l);
+const wf = new LocalWorkflow(a(), { workflowName: "x" });
+wf.query().replaceFunction(function replaced() { return k; });
+const mark = (_: unknown) => (target: unknown, _context: unknown) => void target;
+@mark(workflow("inner", () => k))
+export class Other { size = l; }
+`,
+    }));
+    assert.deepEqual(Object.keys(replaced.parts), ["main.ts#k", "replaced"]);
+    assert.deepEqual(Object.keys(inner.parts), ["inner", "main.ts#k"]);
+  });
+
   it("across modules, in a call of a function of another one", async () => {
     const files = {
       "main.ts": `import { wrap } from "./wrap.ts";
@@ -244,6 +267,14 @@ describe("A module that was found, but not the call", () => {
 });
 
 describe("The same project", () => {
+  it("is read anew each time", async () => {
+    const folder = makeProject({ "main.ts": `${HEAD}export const a = workflow("a", () => 4);` });
+    const before = await readProject(folder);
+    assert.deepEqual(await readProject(folder), before);
+    writeInto(folder, "main.ts", `${HEAD}export const a = workflow("a", () => 5);`);
+    assert.deepEqual(differences(before, await readProject(folder)), ["a"]);
+  });
+
   it("has the same digests in every runtime and run", async () => {
     const prints = await readProject(FIXTURE);
     const known = JSON.parse(readFileSync(join(FIXTURE, "digests.json"), "utf8"));

@@ -88,9 +88,10 @@ const one = (
   change: Record<string, [string, string]>,
   changes: string[],
   unfollowed?: Record<string, RegExp>,
+  more: Record<string, string> = {},
 ) => ({
   name,
-  files: { "main.ts": HEAD + main, "lib.ts": lib },
+  files: { ...more, "main.ts": HEAD + main, "lib.ts": lib },
   change,
   changes,
   unfollowed,
@@ -168,7 +169,7 @@ export const find = (name: string) => known.get(name)!();
         `const list = [1, 2]; const table = new Map([[1, 2]]); const helpers = { twice(x: number) { return 2 * x; } };
 const SIZE = 3;
 function other(n: number) { return list.map((x) => x + 4 + n).concat(table.get(1)!, helpers.twice(4), Math.max(...list), other(SIZE)); }
-console.log(JSON.stringify(list), list.length, structuredClone(table).size + 4);
+if (list.length > 9) console.log(JSON.stringify(list), list.length, structuredClone(table).size + 4);
 export const a = workflow("a", () => [list, table, helpers.twice(3), SIZE, twice(1)]);
 export const b = workflow("b", () => other(2));
 function twice(x: number) { return x; }
@@ -193,6 +194,75 @@ export default [x, y, z];
       ],
       { "main.ts": ['"4"', '"5"'] },
       [],
+    ),
+    one("is not what is made of workflow functions", [
+      `import { LocalWorkflow } from "functionfuse";
+const settings = { workflowName: "x" };
+const sum = workflow("sum", (x: number) => x);
+@workflow
+class Counter { static create() { return 1; } }
+const show = (...values: unknown[]) => values.length;
+export const a = workflow("a", () => [settings, sum, Counter]);
+export const b = () => [show(sum), new LocalWorkflow(sum(4), settings), show(Counter.create() + 4)];
+`,
+    ], {
+      "main.ts": [
+        "[show(sum), new LocalWorkflow(sum(4)",
+        "[show(sum), 5, new LocalWorkflow(sum(5)",
+      ],
+    }, []),
+    one(
+      "is a method that changes its own object",
+      [
+        `const box = { n: 0, add(x: number) { this.n += x; } };
+box.add(4);
+export const a = workflow("a", () => box.n);
+export const b = workflow("b", () => 0);
+`,
+      ],
+      { "main.ts": ["add(4)", "add(5)"] },
+      ["a"],
+    ),
+    one("is not a function that names one that may change it", [
+      `let count = 0;
+function set() { count = 9; return 1; }
+export const a = workflow("a", () => count);
+export const b = workflow("b", () => set() + 4);
+export const helpers = { go: () => set() + 4 };
+`,
+    ], {
+      "main.ts": [
+        "set() + 4);\nexport const helpers = { go: () => set() + 4",
+        "set() + 5);\nexport const helpers = { go: () => set() + 5",
+      ],
+    }, ["b"]),
+    one(
+      "is a statement of another module that is used",
+      [
+        `import { table } from "./table.ts";
+import { helper } from "./lib.ts";
+export const a = workflow("a", () => [table, helper]);
+export const b = workflow("b", () => table);
+`,
+        `import { table } from "./table.ts"; table.x = 4; export const helper = 1;`,
+      ],
+      { "lib.ts": ["= 4", "= 5"] },
+      ["a"],
+      undefined,
+      { "table.ts": "export const table = { x: 1 };" },
+    ),
+    one(
+      "of a module that is taken as a whole is any statement about it",
+      [
+        `import * as lib from "./lib.ts";
+lib.list.push(4);
+export const a = workflow("a", (key: "list") => lib[key]);
+export const b = workflow("b", () => 0);
+`,
+        `export const list: number[] = [];`,
+      ],
+      { "main.ts": ["push(4)", "push(5)"] },
+      ["a"],
     ),
     one(
       "may be a function that nobody calls at the top level",
@@ -373,6 +443,17 @@ export const b = workflow("b", () => 0);`,
       { "lib.ts": ["x = 4", "x = 5"] },
       ["a"],
     ),
+    one(
+      "modules that a worker is made of",
+      [
+        `export const a = workflow("a", () => new Worker(new URL("./lib.ts", import.meta.url)));
+export const b = workflow("b", () => import.meta.resolve("./lib.ts"));
+export const c = workflow("c", () => new URL("./lib.ts", "https://example.com"));`,
+        `const x = 4; postMessage(x);`,
+      ],
+      { "lib.ts": ["x = 4", "x = 5"] },
+      ["a", "b"],
+    ),
     one("types that become stricter, and members that are only declared", [
       `abstract class Shape { declare k: number; abstract area(): number; constructor(private k2: number) {} }
 class Box extends Shape implements Object { area() { return 4; } }
@@ -383,6 +464,14 @@ export const a = workflow("a", () => new Box(2).area());`,
         "abstract other(): void; abstract area(): number | string; [x: string]: unknown; constructor(protected readonly k2",
       ],
     }, []),
+    one(
+      "members that are written short",
+      [
+        `export const a = workflow("a", (x: number) => ({ x, "y": 1, 2: 3 }));`,
+      ],
+      { "main.ts": [`{ x, "y": 1, 2: 3 }`, `{ x: x, y: 1, "2": 3 }`] },
+      [],
+    ),
     one("braces around single statements", [
       `export const a = workflow("a", (x: number) => { if (x) return 1; else return 2; });`,
     ], {
@@ -429,9 +518,9 @@ export const c = workflow("c", () => unrelated);
     one(
       "is not a function that is called eval",
       [
-        `function evaluate() { const eval_ = 1; return eval_; }\nconst other = 4;
-class Function2 {}
-export const a = workflow("a", () => [evaluate(), new Function2()]);\nexport const b = other;`,
+        `function evaluate(Function = () => 1) { return Function(); }\nconst other = 4;
+class Other {}
+export const a = workflow("a", () => [evaluate(), new Other()]);\nexport const b = other;`,
       ],
       { "main.ts": ["4", "5"] },
       [],

@@ -316,6 +316,11 @@ export const c = workflow("c", () => 0);
     };
     const before = await read(files);
     assert.deepEqual(Object.keys(before.a.parts), ["a", "lib.ts#inner"]);
+    const { a } = await read({
+      ...files,
+      "main.ts": main("./barrel.ts").replaceAll("helper", "nobody"),
+    });
+    assert.deepEqual(Object.keys(a.parts), ["a"]);
   });
 
   it("of modules that can't be parsed are compared by their text, and this is said", async () => {
