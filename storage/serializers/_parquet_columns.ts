@@ -35,10 +35,10 @@ function kindOf(arrow: Arrow, type: DataType): Omit<ParquetElement, "name"> | un
   }
   if (DataType.isInt(type)) {
     const { bitWidth, isSigned } = type;
+    // Not the newer logical type: the library writes that in a way which others can't read.
     return {
       type: bitWidth === 64 ? "INT64" : "INT32",
       converted_type: `${isSigned ? "" : "U"}INT_${bitWidth}` as "INT_8",
-      logical_type: { type: "INTEGER", bitWidth, isSigned },
     };
   }
   if (DataType.isFloat(type)) {
