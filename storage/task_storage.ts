@@ -222,12 +222,15 @@ export class TaskStorage implements Storage {
         places = header.places ?? [];
         return use(object, header);
       });
-    try {
-      // A second time, as somebody may have written it anew meanwhile: only what stays bad is set aside.
-      return await read().catch((error) => {
-        if (isFuseError(error, "CodecError")) return read();
+    // Once more, as somebody may have written it anew meanwhile: only what stays bad is set aside.
+    const readAgain = (before?: readonly string[]): Promise<T | undefined> =>
+      read().catch((error) => {
+        const isReplaced = String(before) !== String(places);
+        if (isFuseError(error, "CodecError") && isReplaced) return readAgain(places);
         throw error;
       });
+    try {
+      return await readAgain();
     } catch (error) {
       if (!isFuseError(error, "CodecError", "UnsupportedError")) throw error;
       const isDamaged = isFuseError(error, "CodecError");

@@ -117,6 +117,31 @@ describe("Serializers of a storage", () => {
     assert.equal((await places.place("parts").list()).size, 0);
   });
 
+  for (const [kind, open] of Object.entries({ files: openFiles, memory: openMemory })) {
+    it(`never give parts of two values, nor damaged ones, while a value is replaced in ${kind}`, async () => {
+      const { storage } = open();
+      storage.registerSerializers(zarrSerializer({ chunks: [2] }));
+      await storage.save("w", "x", array(0, 0, 0, 0));
+      let isDone = false;
+      const write = async () => {
+        for (let n = 1; n <= 60; n++) await storage.save("w", "x", array(n, n, n, n));
+        isDone = true;
+      };
+      const read = async () => {
+        while (!isDone) {
+          const lazy = await storage.readTask("w", "x") as LazyArray;
+          // It may be gone by now, which is told.
+          const values = await lazy.read().catch((error) => {
+            assert.equal(error.name, "CodecError");
+          });
+          if (values) assert.equal(new Set(values.data as Float64Array).size, 1);
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+      };
+      await Promise.all([write(), read(), read()]);
+    });
+  }
+
   it("give a run's next nodes what a storage gives back, where that is asked for", async () => {
     const make = workflow("make", () => array(1, 2, 3));
     const last = workflow("last", async (lazy: NdArray) => {
