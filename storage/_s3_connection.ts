@@ -3,6 +3,7 @@
 import process from "node:process";
 import { Readable } from "node:stream";
 import { loadS3 } from "./_libraries.ts";
+import { Retries } from "./_s3_retries.ts";
 
 type S3Module = Awaited<ReturnType<typeof loadS3>>;
 
@@ -72,17 +73,18 @@ function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 function withDefaults(config: S3ClientConfig): S3ClientConfig {
-  const { requestHandler } = config;
+  const { requestHandler, maxAttempts = MAX_ATTEMPTS, retryMode } = config;
   const isHandler = requestHandler && "handle" in requestHandler;
   const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 } = process.env;
   return {
-    maxAttempts: MAX_ATTEMPTS,
+    ...retryMode === undefined && { retryStrategy: new Retries(maxAttempts) },
     followRegionRedirects: true,
     // Buckets are hosts of their own at Amazon, and hardly anywhere else.
     forcePathStyle: Boolean(config.endpoint ?? AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL),
     // Objects have checksums of their own.
     responseChecksumValidation: "WHEN_REQUIRED",
     ...config,
+    maxAttempts,
     requestHandler: isHandler ? requestHandler : {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: IDLE_TIMEOUT_MS,

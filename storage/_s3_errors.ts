@@ -27,6 +27,8 @@ const REFUSED_CREDENTIALS = new Set([
   "InvalidSecurity",
   "RequestTimeTooSkewed",
   "TokenRefreshRequired",
+  // Versity's, for a key that nobody has.
+  "XAdminUserNotFound",
 ]);
 const UNREACHABLE = new Set([
   "ECONNREFUSED",

@@ -23,21 +23,22 @@ const SEGMENTS_AT_ONCE = 4;
 const TRIES = 5;
 const BACK_OFF_MS = 200;
 
-/** Opens an object with one request, and gives which version of it that is. */
+/** Opens an object with one request that reads its start, and gives which version of it that is. */
 export async function openOnS3(
   s3: Connection,
   location: { Bucket: string; Key: string },
+  startBytes = START_BYTES,
 ): Promise<{ object: OpenObject; version: Version } | undefined> {
   const command = new s3.sdk.GetObjectCommand({
     ...location,
-    Range: `bytes=0-${START_BYTES - 1}`,
+    Range: `bytes=0-${startBytes - 1}`,
   });
   try {
     const answer = await s3.client.send(command);
     const version = { ...location, etag: answer.ETag };
     const byteLength = Number(/\/(\d+)$/.exec(answer.ContentRange ?? "")?.[1]) ||
       answer.ContentLength || 0;
-    const start = new Uint8Array(Math.min(START_BYTES, byteLength));
+    const start = new Uint8Array(Math.min(startBytes, byteLength));
     await fill(s3, version, 0, start, answer.Body as Body);
     const object = byteLength === start.length
       ? openBytes(start)

@@ -36,20 +36,20 @@ export interface FaultyProxy {
   /** All requests so far. */
   readonly requests: Asked[];
   /** Decides on a request; at first, nothing happens to any. */
-  decide: (asked: Asked) => Fault | undefined;
+  decide: (asked: Asked) => Fault | undefined | Promise<Fault | undefined>;
   stop(): void;
 }
 
 /** Starts a proxy before a server of this machine. */
 export async function startProxy(targetPort: number): Promise<FaultyProxy> {
   const requests: Asked[] = [];
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer(async (incoming, outgoing) => {
     const { method = "", url = "", headers } = incoming;
     const asked = { method, url, range: headers.range };
     requests.push(asked);
-    const fault = proxy.decide(asked);
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
+    const fault = await proxy.decide(asked);
     if (fault?.kind === "hang") incoming.resume();
     else if (fault?.kind === "status") refuse(incoming, outgoing, fault);
     else forward(incoming, outgoing, targetPort, fault);
