@@ -57,12 +57,20 @@ export function isJson(root: unknown, find?: SerializerFinder): boolean {
   return true;
 }
 
-function isJsonContainer(value: object): boolean {
+/** Whether JSON keeps an object, apart from what is in it. */
+export function isJsonContainer(value: object): boolean {
   if (Array.isArray(value)) {
-    return Object.keys(value).length === value.length && !isLongNumberList(value);
+    return isDense(value) && !isLongNumberList(value);
   }
   return Object.getPrototypeOf(value) === Object.prototype &&
     Object.getOwnPropertySymbols(value).length === 0;
+}
+
+/** Whether an array has all its elements and nothing else: indexes come first among its keys, in order. */
+function isDense(value: readonly unknown[]): boolean {
+  const keys = Object.keys(value);
+  return keys.length === value.length &&
+    (keys.length === 0 || keys[keys.length - 1] === String(value.length - 1));
 }
 
 const SHORTEST_NUMBER_PART = 64;

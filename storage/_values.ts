@@ -1,7 +1,8 @@
 /**
  * Values as text and binary parts, and back: everything that structured clone keeps.
  *
- * A value that JSON keeps as it is becomes JSON. Any other goes through devalue, which knows cycles, shared references and
+ * A value that JSON keeps as it is becomes JSON; one that JSON keeps but for some dates and the like, JSON with tags. Any
+ * other goes through devalue, which knows cycles, shared references and
  * JavaScript's own types; what is added here are binary parts for buffers and long lists of numbers, and errors.
  */
 
@@ -16,9 +17,10 @@ import {
   survey,
   type Taken,
 } from "./_survey.ts";
+import { decodeTagged, encodeTagged } from "./_tagged.ts";
 
 /** How the text is to be read. */
-export type Encoding = "json" | "devalue";
+export type Encoding = "json" | "tagged" | "devalue";
 
 /** A value in pieces. */
 export interface EncodedValue {
@@ -44,6 +46,8 @@ export function encodeValue(value: unknown, find?: SerializerFinder): EncodedVal
     if (isJson(value, find)) {
       return { encoding: "json", text: JSON.stringify(value), parts: [], taken: [] };
     }
+    const tagged = encodeTagged(value, find);
+    if (tagged !== undefined) return { encoding: "tagged", text: tagged, parts: [], taken: [] };
     return encodeWithParts(value, survey(value, find));
   } catch (error) {
     throw explain(error);
@@ -58,6 +62,7 @@ export function decodeValue(
   loaded: readonly unknown[] = [],
 ): unknown {
   if (encoding === "json") return JSON.parse(text);
+  if (encoding === "tagged") return decodeTagged(text);
   if (encoding !== "devalue") {
     throw new UnsupportedError(`The encoding "${encoding}" is not known: use a newer version.`);
   }

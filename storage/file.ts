@@ -42,6 +42,8 @@ export class FileStorage extends TaskStorage {
 
 // Small files are written and read in one piece.
 const SMALL_BYTES = 64 * 1024;
+// Used from one moment to the next only: clearing a new one would take longer than reading.
+const SCRATCH = new Uint8Array(SMALL_BYTES);
 // What systems read at once is limited.
 const LONGEST_READ_BYTES = 1024 * 1024 * 1024;
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1_000;
@@ -89,11 +91,10 @@ export class FileObjects implements ObjectStore {
       if (file === undefined) return undefined;
       try {
         // A small file is read at once, which costs less than asking for its size.
-        const start = new Uint8Array(SMALL_BYTES);
-        const count = fs.readSync(file, start, 0, SMALL_BYTES, 0);
+        const count = fs.readSync(file, SCRATCH, 0, SMALL_BYTES, 0);
         if (count < SMALL_BYTES) {
           fs.closeSync(file);
-          return openBytes(start.subarray(0, count));
+          return openBytes(SCRATCH.slice(0, count));
         }
         return this.#openLarge(path, file);
       } catch (error) {

@@ -1,0 +1,159 @@
+/**
+ * What keeping results costs: big arrays, small objects, many small nodes, fingerprints.
+ *
+ * Beside each figure stands what the same bytes cost without a storage, measured in the same run: plain files with
+ * SHA-256, or V8's own serialization. Medians of five after a warm-up. Run it with `deno run -A bench/storage.ts` or
+ * `bun bench/storage.ts`.
+ */
+
+import { LocalWorkflow, type Node, workflow } from "functionfuse";
+import { FileStorage, MemoryStorage } from "functionfuse/storage";
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deserialize, serialize } from "node:v8";
+import { decodeValue, encodeValue } from "../storage/_values.ts";
+import { median } from "./median.ts";
+
+const ROUNDS = 5;
+const folder = fs.mkdtempSync(join(tmpdir(), "functionfuse-bench-"));
+
+/** Milliseconds of the median round. */
+async function time(action: () => unknown, prepare: () => unknown = () => {}): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    await prepare();
+    const started = performance.now();
+    await action();
+    if (round > 0) times.push(performance.now() - started);
+  }
+  return median(times);
+}
+
+async function bigArray() {
+  const array = new Float64Array(32 * 1024 * 1024).map((_, i) => i / 7);
+  const storage = new FileStorage({ path: folder });
+  await storage.newWorkflow("bench");
+  const plain = join(folder, "plain");
+  const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const stored = await time(async () => {
+    await storage.save("bench", "array", array);
+    await storage.readTask("bench", "array");
+  });
+  const bytes = new Uint8Array(array.buffer);
+  const bare = await time(() => {
+    const digest = hash(bytes);
+    fs.writeFileSync(plain, bytes);
+    if (hash(fs.readFileSync(plain)) !== digest) throw new Error("It is not what it was.");
+  });
+  fs.rmSync(plain);
+  return {
+    figure: "256 MB Float64Array, save and read",
+    ours: `${Math.round(stored)} ms`,
+    beside: `${Math.round(bare)} ms`,
+    ratio: `${Math.round(bare / stored * 100)} % of its speed`,
+  };
+}
+
+const objects = {
+  "plain": (i: number) => ({
+    id: i,
+    name: `row ${i}`,
+    score: i / 3,
+    tags: ["a", "b"],
+    isOdd: i % 2 === 1,
+  }),
+  "with dates and undefined": (i: number) => ({
+    id: i,
+    at: new Date(i * 1_000),
+    score: i / 3,
+    note: undefined,
+  }),
+};
+
+async function smallObjects(kind: keyof typeof objects) {
+  const list = Array.from({ length: 200_000 }, (_, i) => objects[kind](i));
+  const ours = await time(() => {
+    const { encoding, text, parts } = encodeValue(list);
+    decodeValue(encoding, text, parts.map((part) => part.slice().buffer));
+  });
+  const v8 = await time(() => deserialize(serialize(list)));
+  return {
+    figure: `200,000 small objects, ${kind}`,
+    ours: `${Math.round(ours)} ms`,
+    beside: `${Math.round(v8)} ms (v8)`,
+    ratio: `${(ours / v8).toFixed(2)} ×`,
+  };
+}
+
+const add = workflow(function add(a: number, b: number) {
+  return a + b;
+});
+
+/** A root, and layers that all hang off it; two of the last nodes are targets. */
+function layers(count: number): Node<number>[] {
+  const root = add(0, 0);
+  const half = Math.floor(count / 2);
+  const first = Array.from({ length: half }, (_, i) => add(root, i));
+  const second = Array.from(
+    { length: count - half - 1 },
+    (_, i) => add(first[i], first[(i + 1) % half]),
+  );
+  return second.slice(0, 2);
+}
+
+async function manyNodes() {
+  const COUNT = 10_000;
+  const path = join(folder, "many");
+  const run = (targets: Node<number>[]) =>
+    new LocalWorkflow(targets, { workflowName: "many", storage: new FileStorage({ path }) }).run();
+  let targets = layers(COUNT);
+  const clear = () => {
+    fs.rmSync(path, { recursive: true, force: true });
+    targets = layers(COUNT);
+  };
+  const first = await time(() => run(targets), clear);
+  const second = await time(() => run(targets));
+  const show = (figure: string, ms: number) => ({
+    figure,
+    ours: `${Math.round(ms)} ms`,
+    beside: "",
+    ratio: `${Math.round(COUNT / ms * 1000).toLocaleString("en")} nodes/s`,
+  });
+  const wf = new LocalWorkflow(targets, {
+    workflowName: "many",
+    storage: new FileStorage({ path }),
+  });
+  const plan = await time(() => wf.plan());
+  return [
+    show("10,000 small nodes, file storage", first),
+    show("the same again, all stored", second),
+    show("the plan of the same", plan),
+  ];
+}
+
+async function fingerprints() {
+  const COUNT = 100_000;
+  const storage = new MemoryStorage();
+  const wf = new LocalWorkflow(layers(COUNT), { workflowName: "prints", storage });
+  const ms = await time(() => wf.plan());
+  return {
+    figure: "fingerprints of 100,000 nodes",
+    ours: `${Math.round(ms)} ms`,
+    beside: "",
+    ratio: "",
+  };
+}
+
+try {
+  console.table([
+    await bigArray(),
+    await smallObjects("plain"),
+    await smallObjects("with dates and undefined"),
+    ...await manyNodes(),
+    await fingerprints(),
+  ]);
+} finally {
+  fs.rmSync(folder, { recursive: true, force: true });
+}
