@@ -73,11 +73,24 @@ function visit(node: Syntax, context: Context, notes: Notes): void {
     else if (Array.isArray(value)) {
       value.forEach((item, i) => {
         if (!isSyntax(item)) return;
-        const isLast = node.type === "SequenceExpression" && i === value.length - 1;
-        visit(item, { ...inner, isTail: isLast && context.isTail }, notes);
+        const isLast = /^(?:Sequence|VariableDeclaration)/.test(node.type) &&
+          i === value.length - 1;
+        const isTail = isLast && context.isTail ||
+          isReturnedNext(item, value[i + 1]) && inner.canReturn;
+        visit(item, { ...inner, isTail }, notes);
       });
     }
   }
+}
+
+/** `const made = make(); return made;`, which a runtime may shorten to `return make();`. */
+function isReturnedNext(item: Syntax, next: unknown): boolean {
+  if (item.type !== "VariableDeclaration" || !isSyntax(next)) return false;
+  const id = (item.declarations as Syntax[]).at(-1)?.id as Syntax | undefined;
+  const returned = next.type === "ReturnStatement"
+    ? next.argument as Syntax | undefined
+    : undefined;
+  return returned?.type === "Identifier" && id?.type === "Identifier" && returned.name === id.name;
 }
 
 /** The context of all that is in a node. */
@@ -100,6 +113,7 @@ function contextWithin(node: Syntax, context: Context): Context {
 function contextOf(node: Syntax, field: string, outer: Context, inner: Context): Context {
   const { type } = node;
   if (
+    (type === "VariableDeclarator" && field === "init") ||
     (type === "ConditionalExpression" && field !== "test") ||
     (type === "LogicalExpression" && field === "right")
   ) return { ...inner, isTail: outer.isTail };

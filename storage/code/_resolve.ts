@@ -58,16 +58,21 @@ export class Resolver {
       for (const config of this.#files.above(from, name)) {
         const { base, imports } = this.#importMap(config);
         const target = mapImport(imports, specifier);
-        if (target !== undefined) return this.#plain(base, target);
+        if (target !== undefined) return this.#target(from, base, target);
       }
     }
     if (specifier.startsWith("#")) {
       for (const config of this.#files.above(from, "package.json")) {
         const target = matchPattern((this.#files.json(config)?.imports ?? {}) as Table, specifier);
-        if (target !== undefined) return this.#plain(config, target);
+        if (target !== undefined) return this.#target(from, config, target);
       }
     }
     return this.#byPaths(from, specifier);
+  }
+
+  /** Paths are those of the configuration, packages those of the module. */
+  #target(from: string, config: string, target: string): Resolved {
+    return this.#plain(/^\.{1,2}\//.test(target) ? config : from, target);
   }
 
   #importMap(config: string): { base: string; imports: Table } {

@@ -33,7 +33,8 @@ export function findRoot(project: Project, origin: Origin): Root | undefined {
   const [first] = frames;
   const module = first?.module ?? loadUrl(project, origin.module);
   if (!module) return undefined;
-  const found = findClass(frames, origin) ?? findCall(project, frames, origin);
+  const found = findClass(frames, origin) ?? findCall(project, frames, origin) ??
+    findNamed(project, module, origin);
   if (found && !found.whole) return found;
   const { name } = origin.code;
   if (!found && name && module.bindings.has(name)) return { module, nodes: [], binding: name };
@@ -103,6 +104,19 @@ function findCall(
   return failed && { ...failed, whole: { modules, reason: failed.whole!.reason } };
 }
 
+/** The only call of this library that gives or takes the origin's name: frames may be missing. */
+function findNamed(project: Project, module: Module, origin: Origin): Root | undefined {
+  const [call, ...others] = module.notes.calls.filter(({ callee, args }) => {
+    const [first] = args;
+    const name = args.length > 1
+      ? first.value
+      : first?.name ?? (first?.id as Syntax | undefined)?.name;
+    return name === origin.name && isLibraryCall(project, module, callee);
+  });
+  if (!call || others.length > 0) return undefined;
+  return withCaptured({ module, nodes: writtenIn(project, module, call, origin) });
+}
+
 /** What of a call says what was made. */
 function writtenIn(
   project: Project,
@@ -119,32 +133,27 @@ function writtenIn(
   return kind !== "pluginUse" && args.length > 1 ? args.slice(1) : args;
 }
 
-/** The call at a place: runtimes show where its function's name begins, or its parenthesis, or its own beginning. */
-function callAt({ notes, text }: Module, at: number): Call | undefined {
+/** The call at a place: the best match, and of equal ones the innermost. */
+function callAt(module: Module, at: number): Call | undefined {
   let best: Call | undefined;
-  let bestRank = Infinity;
-  for (const call of notes.calls) {
-    const { node, callee } = call;
-    if (!isWithin(at, node)) continue;
-    const property = callee.type === "MemberExpression" ? callee.property as Syntax : callee;
-    const opening = text.indexOf("(", callee[END]);
-    const isSimple = callee.type === "Identifier" || callee.type === "MemberExpression";
-    const rank = at === property[START] && isSimple
-      ? 0
-      : at === node[START] && node.type === "NewExpression"
-      ? 1
-      : at === opening
-      ? 2
-      : at === node[START]
-      ? 3
-      : at < opening
-      ? 4
-      : Infinity;
-    const isInner = best !== undefined && rank === bestRank && node[START] >= best.node[START] &&
-      node[END] <= best.node[END];
-    if (rank < bestRank || (rank < Infinity && isInner)) [best, bestRank] = [call, rank];
+  let bestRank = 4;
+  for (const call of module.notes.calls) {
+    if (!isWithin(at, call.node)) continue;
+    const rank = rankOf(module, call, at);
+    const isInner = rank === bestRank && (!best || isAround(best.node, call.node));
+    if (rank < bestRank || isInner) [best, bestRank] = [call, rank];
   }
   return best;
+}
+
+/** Runtimes show where a call's function's name begins; if it has none, its parenthesis, its beginning or near it. */
+function rankOf({ text }: Module, { node, callee }: Call, at: number): number {
+  if (callee.type === "Identifier" && at === callee[START]) return 0;
+  if (callee.type === "MemberExpression" && at === (callee.property as Syntax)[START]) return 0;
+  const opening = text.indexOf("(", callee[END]);
+  if (at === opening || (at === node[START] && node.type === "NewExpression")) return 1;
+  if (at === node[START]) return 2;
+  return at < opening ? 3 : 5;
 }
 
 /** Adds what the nodes capture of the functions around them, or says why all of the module has to be taken. */

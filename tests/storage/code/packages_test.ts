@@ -110,6 +110,20 @@ describe("Packages", () => {
     for (const print of prints) assert.deepEqual(print, prints[0]);
   });
 
+  it("have the versions of the nearest lock file that knows them", async () => {
+    const near = { ...DENO, specifiers: { "npm:ml-knn@3": "3.1.0" }, npm: { "ml-knn@3.1.0": {} } };
+    const files = {
+      "deno.lock": JSON.stringify(DENO),
+      "deno.json": MAP,
+      "app/main.ts": MAIN,
+      "app/deno.lock": JSON.stringify(near),
+      "bun.lock": BUN,
+    };
+    const { a, b } = await read(files, "app/main.ts");
+    assert.deepEqual(Object.keys(a.parts), ["a", "main.ts#f", "npm:ml-knn@3.1.0"]);
+    assert.deepEqual(Object.keys(b.parts), ["b", "npm:@scope/pkg@1.0.0"]);
+  });
+
   it("have the versions that are installed where there is no lock file", async () => {
     const files = {
       "main.ts": MAIN,
@@ -162,6 +176,7 @@ import other from "other";
 seed(4);
 faker.seed(4);
 console.log(other.x(1));
+export const drawn = faker.number("drawn 4");
 export const a = workflow("a", () => faker.number());
 export const b = workflow("b", () => other.number(other.x(5)));
 export const c = workflow("c", () => 0);
@@ -172,6 +187,8 @@ export const c = workflow("c", () => 0);
       const after = await read(changed(files, { "main.ts": [from, from.replace("4", "5")] }));
       assert.deepEqual(differences(before, after), ["a"], from);
     }
+    const after = await read(changed(files, { "main.ts": ["drawn 4", "drawn 5"] }));
+    assert.deepEqual(differences(before, after), []);
   });
 });
 
