@@ -78,6 +78,7 @@ export class RecordingPlace implements Place {
 export class SealedPlace implements Place {
   readonly path: string | undefined;
   readonly location: string;
+  readonly digest: string;
   readonly #place: Place;
   readonly #files: ReadonlyMap<string, SealedFile>;
 
@@ -85,6 +86,7 @@ export class SealedPlace implements Place {
     this.#place = place;
     this.path = place.path;
     this.location = place.location;
+    this.digest = createHash("sha256").update(JSON.stringify(files)).digest("hex");
     this.#files = new Map(files.map((file) => [file[0], file]));
   }
 

@@ -58,6 +58,8 @@ export interface Place {
   readonly path: string | undefined;
   /** Where it is, for messages. */
   readonly location: string;
+  /** What tells what is in it from anything else, where that is known: when something is loaded. */
+  readonly digest?: string;
   /** Writes a file as a whole. */
   write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** The size of a file in bytes. */

@@ -1,6 +1,6 @@
 /** Columns of Parquet as columns of Arrow, and back. */
 
-import { UnsupportedError } from "../../core/errors.ts";
+import { CodecError } from "../../core/errors.ts";
 import type { loadParquetWriter } from "../_libraries.ts";
 import type { Arrow, ArrowTable } from "./lazy_table.ts";
 
@@ -20,11 +20,10 @@ export type ParquetElement = ParquetWriter["schema"][number];
 export function elementOf(arrow: Arrow, { name, type, nullable }: Field): ParquetElement {
   const kind = kindOf(arrow, type);
   if (kind) return { name, repetition_type: nullable ? "OPTIONAL" : "REQUIRED", ...kind };
-  throw new UnsupportedError(
-    `Cannot store the column ${
+  throw new CodecError(
+    `The value can't be stored: the column ${
       JSON.stringify(name)
-    } in the format Parquet as it is of the type ${type}: ` +
-      "arrowSerializer() takes all types.",
+    } is of the type ${type}, which Parquet does not keep; arrowSerializer() takes all types.`,
   );
 }
 

@@ -80,8 +80,8 @@ export async function openArrow(path: string): Promise<LazyTable> {
 /** Refuses tables of another copy of the library, which this one would take for something else. */
 export function checkTable(arrow: Arrow, table: ArrowTable): void {
   if (table instanceof arrow.Table) return;
-  throw new UnsupportedError(
-    "Cannot store a table as it is of another copy of apache-arrow: use the version that this library depends on.",
+  throw new CodecError(
+    "The value can't be stored: a table is of another copy of apache-arrow: use the version that this library depends on.",
   );
 }
 
@@ -128,6 +128,7 @@ async function open(
   return {
     columns: schema.fields.map(({ name, type }) => ({ name, type: String(type) })),
     numRows: batches.reduce((sum, { rows }) => sum + rows, 0),
+    identity: place.digest ?? `${place.location}/${file}`,
     format: FORMAT,
     readFile: async () => (await read(0, (await place.size(file))!)),
     async read(columns, start, stop) {

@@ -1,7 +1,7 @@
 /** Arrays in the format HDF5, in files. */
 
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { CodecError, isFuseError, UnsupportedError } from "../../core/errors.ts";
 import type { Place } from "../object_store.ts";
 import { loadHdf5 } from "../_libraries.ts";
@@ -92,7 +92,10 @@ export function hdf5Serializer(
     async load(place, notes) {
       const { isClamped = false } = (notes ?? {}) as { isClamped?: boolean };
       await checkSmall(place);
-      return new LazyArray(await open(join(place.path!, FILE), DATASET, isClamped));
+      const { digest } = place;
+      return new LazyArray(
+        await open(join(place.path!, FILE), DATASET, { isClamped, ...(digest && { digest }) }),
+      );
     },
   };
 }
@@ -104,7 +107,7 @@ export function hdf5Serializer(
  * @throws {UnsupportedError} If its elements are no numbers.
  */
 export async function openHdf5(path: string, dataset: string): Promise<LazyArray> {
-  return new LazyArray(await open(path, dataset, false));
+  return new LazyArray(await open(resolve(path), dataset, {}));
 }
 
 async function write(
@@ -149,12 +152,17 @@ async function write(
   }
 }
 
-async function open(path: string, dataset: string, isClamped: boolean): Promise<ArraySource> {
+async function open(
+  path: string,
+  dataset: string,
+  { digest, isClamped = false }: { digest?: string; isClamped?: boolean },
+): Promise<ArraySource> {
   const h5 = await loadReady();
   return withDataset(h5, path, dataset, (data) => {
     const { shape, chunks } = data.metadata;
     const dtype = dtypeOfDataset(data, `${path}:${dataset}`);
     return {
+      identity: digest ?? `${path}:${dataset}`,
       shape: shape!,
       dtype,
       isClamped,

@@ -43,6 +43,8 @@ export class LazyArray<A extends TypedArray = TypedArray> {
   readonly chunks: readonly number[];
   /** How many elements it has. */
   readonly size: number;
+  /** What tells its elements from others: a digest, or where a file of others is. */
+  readonly identity: string;
   readonly #source: ArraySource<A>;
 
   /** An array that is read in boxes. */
@@ -51,6 +53,7 @@ export class LazyArray<A extends TypedArray = TypedArray> {
     this.dtype = source.dtype;
     this.chunks = source.chunks;
     this.size = sizeOf(source.shape);
+    this.identity = source.identity;
     this.#source = source;
   }
 
@@ -95,8 +98,9 @@ export function isLazyArray(value: unknown): value is LazyArray {
 
 /** A lazy array as what it is read from. */
 export function lazySource(array: LazyArray): ArraySource {
-  const { shape, dtype, isClamped, chunks } = array;
+  const { identity, shape, dtype, isClamped, chunks } = array;
   return {
+    identity,
     shape,
     dtype,
     isClamped,

@@ -29,6 +29,8 @@ export interface TableSource {
   readonly columns: readonly TableColumn[];
   /** How many rows there are. */
   readonly numRows: number;
+  /** What tells its rows from others: a digest of them, or where they are. */
+  readonly identity: string;
   /** What its file is, for whoever writes the same kind: then it is copied as it is. */
   readonly format: string;
   /** Reads some columns of a range of rows. */
@@ -67,11 +69,14 @@ export class LazyTable {
   readonly columns: readonly TableColumn[];
   /** How many rows it has. */
   readonly numRows: number;
+  /** What tells its rows from others: a digest, or where a file of others is. */
+  readonly identity: string;
 
   /** A table that is read in parts. */
   constructor(source: TableSource) {
     this.columns = source.columns;
     this.numRows = source.numRows;
+    this.identity = source.identity;
     sources.set(this, source);
   }
 

@@ -56,6 +56,8 @@ export interface Span {
 
 /** An array that is read in boxes: a span of each axis, given in C order. */
 export interface ArraySource<A extends TypedArray = TypedArray> {
+  /** What tells the elements from others: a digest of them, or where they are. */
+  readonly identity: string;
   /** The length of each axis. */
   readonly shape: readonly number[];
   /** The type of the elements. */
@@ -120,6 +122,7 @@ function isLengths(value: unknown): value is number[] {
 export function sourceOf(array: NdArray): ArraySource {
   const { data, shape, stride = stridesOf(shape) } = array;
   return {
+    identity: "memory",
     shape,
     dtype: dtypeOf(data),
     isClamped: data instanceof Uint8ClampedArray,

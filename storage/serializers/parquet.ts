@@ -119,6 +119,7 @@ async function open(place: Place, name: string): Promise<TableSource> {
       type: String(typeOf(arrow, element) ?? "unknown"),
     })),
     numRows: Number(metadata.num_rows),
+    identity: place.digest ?? `${place.location}/${name}`,
     format: FORMAT,
     async readFile() {
       return new Uint8Array(await file.slice(0, file.byteLength));

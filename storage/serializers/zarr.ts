@@ -146,6 +146,7 @@ async function open(place: Place, isClamped: boolean): Promise<ArraySource> {
     );
   }
   return {
+    identity: place.digest ?? place.location,
     shape: array.shape,
     dtype,
     isClamped,

@@ -144,6 +144,7 @@ describe("An array in the format zarr", () => {
     const { array } = await saved(zarrSerializer({ chunks: [10, 100] }), value);
     let largest = 0;
     const watched = new LazyArray({
+      identity: "watched",
       shape: array.shape,
       dtype: array.dtype,
       chunks: array.chunks,
