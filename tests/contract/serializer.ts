@@ -59,7 +59,7 @@ export function testSerializer<V>(
           assert.equal(isSerialized, true);
           await same(await storage.readTask(WORKFLOW, "x"), value);
         }),
-        { numRuns: 40 },
+        { numRuns: 25 },
       );
     });
 

@@ -1,53 +1,15 @@
-import { type Table, tableFromArrays } from "apache-arrow";
 import fc from "fast-check";
 import {
   arrowSerializer,
   hdf5Serializer,
-  type LazyArray,
-  type LazyTable,
-  type NdArray,
   parquetSerializer,
   type Serializer,
   zarrSerializer,
 } from "functionfuse/storage";
 import assert from "node:assert/strict";
 import { testSerializer } from "../../contract/serializer.ts";
-import { arrays, listsOf, selectPlain, tables } from "../../support/arrays.ts";
 import { openFiles, openMemory } from "../../support/places.ts";
-
-const sameArray = async (loaded: unknown, value: NdArray) => {
-  const array = loaded as LazyArray;
-  assert.deepEqual(array.shape, value.shape);
-  assert.deepEqual(await array.read(), selectPlain(value, []));
-};
-
-const sameTable = async (loaded: unknown, value: Table) => {
-  const table = loaded as LazyTable;
-  assert.equal(table.numRows, value.numRows);
-  assert.deepEqual(listsOf(await table.read()), listsOf(value));
-};
-
-const ofArrays = (make: () => Serializer, half = true) => ({
-  make,
-  values: arrays({ half }),
-  examples: [
-    { data: Float64Array.from({ length: 60 }, (_, i) => i / 7), shape: [4, 5, 3] },
-    { data: Int16Array.from({ length: 35 }, (_, i) => i * i), shape: [5, 7], stride: [1, 5] },
-  ] as const,
-  same: sameArray,
-});
-
-const ofTables = (make: () => Serializer) => ({
-  make,
-  values: tables(),
-  examples: [1, 2].map((factor) =>
-    tableFromArrays({
-      count: Int32Array.from({ length: 120 }, (_, i) => i * factor),
-      name: Array.from({ length: 120 }, (_, i) => i % 9 ? `row ${i}` : null),
-    })
-  ) as [Table, Table],
-  same: sameTable,
-});
+import { ofArrays, ofTables } from "../../support/serializers.ts";
 
 const small = (shape: readonly number[]) => shape.map(() => 2);
 
