@@ -136,13 +136,36 @@ export async function readHeader(source: ByteSource): Promise<Header> {
     throw new CodecError("The object's header was altered.");
   }
   const text = head.subarray(PREFIX_BYTES, PREFIX_BYTES + headerBytes);
-  const fields: Omit<Header, "payloadOffset"> = JSON.parse(new TextDecoder().decode(text));
-  if (fields.format !== 1) {
+  return { ...parseHeader(new TextDecoder().decode(text)), payloadOffset: headBytes };
+}
+
+type HeaderFields = Omit<Header, "payloadOffset">;
+
+function parseHeader(text: string): HeaderFields {
+  let fields: HeaderFields | null;
+  try {
+    fields = JSON.parse(text);
+  } catch (error) {
+    throw new CodecError("The object's header is no JSON.", { cause: error });
+  }
+  if (typeof fields?.format === "number" && fields.format !== 1) {
     throw new UnsupportedError(
       `The object has format ${fields.format}, which version ${VERSION} can't read: use a newer version.`,
     );
   }
-  return { ...fields, payloadOffset: headBytes };
+  if (fields?.format !== 1 || !isComplete(fields)) {
+    throw new CodecError("The object's header does not say what it must.");
+  }
+  return fields;
+}
+
+/** Somebody may have forged it: what is read by its lengths must be there, and names must be texts. */
+function isComplete(fields: HeaderFields): boolean {
+  const { task, workflow, savedAt, payloadDigest, encoding, textBytes, partBytes } = fields;
+  const isLength = (length: unknown) => Number.isSafeInteger(length) && (length as number) >= 0;
+  return [task, workflow, savedAt, payloadDigest, encoding].every((text) =>
+    typeof text === "string"
+  ) && isLength(textBytes) && Array.isArray(partBytes) && partBytes.every(isLength);
 }
 
 /** Gives what serializers kept of a value, from what the value's last part says of it. */
