@@ -3,8 +3,9 @@
 import { relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { inspect } from "node:util";
+import { inspect, stripVTControlCharacters } from "node:util";
 import { isFuseError } from "../core/errors.ts";
+import { escapeAllButLines } from "./_text.ts";
 
 /** A workflow file that can't be used, with all that there is to say about it. */
 export class WorkflowFileError extends Error {
@@ -48,7 +49,8 @@ export function explainError(error: unknown): string {
   const isOwn = isOwnError(error);
   const lines = [`error: ${messageOf(error)}`, ...(isOwn ? [] : userFrames(thrown))];
   if (!isOwn) lines.push(...explainCauses(thrown));
-  return shortenPaths(lines.join("\n"));
+  // A message may hold a name or a node's own words, and these anything.
+  return escapeAllButLines(stripVTControlCharacters(shortenPaths(lines.join("\n"))));
 }
 
 function isOwnError(error: unknown): boolean {

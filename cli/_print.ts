@@ -4,7 +4,7 @@ import { UnsupportedError } from "../core/errors.ts";
 import { LazyTable } from "../storage/mod.ts";
 import { readBeginnings, readWhole } from "./_lazy.ts";
 import { showValue } from "./_show.ts";
-import { formatTable, isTable, terminalWidth } from "./_table.ts";
+import { formatTable, isTable, MOST_TABLE_ROWS, type Row, terminalWidth } from "./_table.ts";
 import { escapeAllButLines } from "./_text.ts";
 
 /** A value with what to call it. */
@@ -39,12 +39,17 @@ const MOST_ROWS = 100;
 /** A value for people: a text as it is, a list of records as a table. */
 export async function formatValue(value: unknown, options: PrintOptions = {}): Promise<string> {
   if (typeof value === "string") return options.isEscaped ? escapeAllButLines(value) : value;
-  const limits = options.all ? {} : { rows: MOST_ROWS, width: terminalWidth() };
-  if (value instanceof LazyTable && value.numRows > 0) {
-    const rows = await value.rows({ rows: [0, Math.min(value.numRows, limits.rows ?? Infinity)] });
-    return await formatTable(rows, { ...limits, totalRows: value.numRows });
+  const most = options.all ? MOST_TABLE_ROWS : MOST_ROWS;
+  const limits = options.all
+    ? { rows: most, cellLetters: Infinity }
+    : { rows: most, width: terminalWidth() };
+  const isStored = value instanceof LazyTable;
+  const totalRows = isStored ? value.numRows : isTable(value) ? value.length : 0;
+  // All of a longer table is a line for each record.
+  if (totalRows > 0 && !(options.all && totalRows > most)) {
+    const rows = isStored ? await value.rows({ rows: [0, Math.min(totalRows, most)] }) : value;
+    return await formatTable(rows as Row[], { ...limits, totalRows });
   }
-  if (isTable(value)) return await formatTable(value, limits);
   return showValue(await (options.all ? readWhole : readBeginnings)(value), options);
 }
 

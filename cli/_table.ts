@@ -8,17 +8,22 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** How much of a table is shown. */
 export interface TableLimits {
-  /** Rows; the rest is counted. Default: all. */
+  /** Rows; the rest is counted. Default: {@link MOST_TABLE_ROWS}. */
   readonly rows?: number;
   /** How many rows there are, where not all of them are given. */
   readonly totalRows?: number;
   /** Characters a line; columns that don't fit are counted. Default: as many as there are. */
   readonly width?: number;
+  /** Characters of a cell. Default: 80. */
+  readonly cellLetters?: number;
   /** Columns of texts that are amounts, and stand at the right like numbers. */
   readonly right?: readonly string[];
 }
 
 const MOST_CELL_LETTERS = 80;
+
+/** More rows than this take too long to be framed, as the time grows with their square. */
+export const MOST_TABLE_ROWS = 1_000;
 
 /** A list of records with the same keys and plain cells reads best as a table. */
 export function isTable(value: unknown): value is Row[] {
@@ -50,11 +55,11 @@ export function terminalWidth(): number | undefined {
 /** The first rows of a table, in a frame, with a line that counts what is not shown. */
 export async function formatTable(rows: readonly Row[], limits: TableLimits = {}): Promise<string> {
   const { default: Table } = await import("cli-table3");
-  const shown = rows.slice(0, limits.rows);
+  const shown = rows.slice(0, limits.rows ?? MOST_TABLE_ROWS);
   const all = Object.keys(rows[0]).map((key) => ({
-    head: showCell(key),
+    head: showCell(key, MOST_CELL_LETTERS),
     isRight: limits.right?.includes(key),
-    ...formatColumn(shown.map((row) => row[key])),
+    ...formatColumn(shown.map((row) => row[key]), limits.cellLetters ?? MOST_CELL_LETTERS),
   }));
   const columns = fitting(all, limits.width ?? Infinity);
   const table = new Table({
@@ -90,10 +95,13 @@ function fitting<C extends Column>(columns: readonly C[], width: number): readon
 const MOST_DIGITS = 4;
 
 /** Fractions of one column get the same number of digits, at most four; where that would hide a number, each its own. */
-function formatColumn(values: readonly unknown[]): { cells: string[]; areNumbers: boolean } {
+function formatColumn(
+  values: readonly unknown[],
+  mostLetters: number,
+): { cells: string[]; areNumbers: boolean } {
   if (!values.every((value) => typeof value === "number")) {
     return {
-      cells: values.map(showCell),
+      cells: values.map((value) => showCell(value, mostLetters)),
       areNumbers: values.every((value) => typeof value === "bigint"),
     };
   }
@@ -110,8 +118,8 @@ function formatColumn(values: readonly unknown[]): { cells: string[]; areNumbers
   return { cells: values.map((value) => value.toFixed(digits)), areNumbers: true };
 }
 
-function showCell(value: unknown): string {
+function showCell(value: unknown, mostLetters: number): string {
   if (value === undefined || value === null) return "";
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "" : value.toISOString();
-  return cut(escapeControls(String(value)), MOST_CELL_LETTERS);
+  return cut(escapeControls(String(value)), mostLetters);
 }

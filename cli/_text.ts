@@ -13,7 +13,8 @@ export function escapeControls(text: string): string {
 
 /** The same for a text of several lines: line ends and tabs stay. */
 export function escapeAllButLines(text: string): string {
-  return text.replace(UNPRINTABLE, (c) => c === "\n" || c === "\t" ? c : escapeCode(c));
+  return text.replaceAll("\r\n", "\n")
+    .replace(UNPRINTABLE, (c) => c === "\n" || c === "\t" ? c : escapeCode(c));
 }
 
 function escapeCode(c: string): string {

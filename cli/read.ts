@@ -32,7 +32,10 @@ export function readCommand(): Command {
       new Option("--as <format>", "the format, for a file or for standard output").choices(FORMATS),
     )
     .option("--force", "replace the file if there is one")
-    .option("--all", "show all of the value, however long it is")
+    .option(
+      "--all",
+      "show all of the value, however long it is (of a table of over 1,000 rows, a line for each)",
+    )
     .addOption(new Option("--json", "print one JSON document, as --as json does").conflicts("as"))
     .addHelpText(
       "after",

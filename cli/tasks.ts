@@ -8,7 +8,7 @@ import { explainError } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import { checkName, findTasks, listWorkflows, openStorage, STORAGE_OPTION } from "./_stored.ts";
-import { formatTable } from "./_table.ts";
+import { formatTable, MOST_TABLE_ROWS } from "./_table.ts";
 import { count, quoted, showBytes, showDuration, showTime } from "./_text.ts";
 
 interface TasksFlags {
@@ -85,7 +85,8 @@ async function showTasks(
   }));
   await writeOut(`${await formatTable(rows, { right: ["size", "took"] })}\n`);
   const bytes = infos.reduce((sum, info) => sum + info.bytes, 0);
-  say(`${count(infos.length, "task")}, ${showBytes(bytes)} in ${storage.location}.`);
+  const hint = infos.length > MOST_TABLE_ROWS ? " All of them are listed with --json." : "";
+  say(`${count(infos.length, "task")}, ${showBytes(bytes)} in ${storage.location}.${hint}`);
 }
 
 function jsonOf({ task, definition, bytes, savedAt, durationMs, version }: TaskInfo) {

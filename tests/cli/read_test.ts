@@ -70,6 +70,9 @@ describe("fuse read shows", () => {
     assert.match(some.stdout, /│ 99 │ n\\u001b\[1m99 │ 0\.099 │\n└[^\n]*\n… and 150 more rows\n$/);
     const all = await read(rows, "--all");
     assert.match(all.stdout, /│ 249 │[^\n]*\n└[^\n]*\n$/);
+    const long = Array.from({ length: 20_000 }, (_, i) => ({ i, name: "x".repeat(50) }));
+    const lines = (await read(long, "--all")).stdout;
+    assert.match(lines, /^Array\(20,000\) \[\n {2}\{ i: 0, name: "x{50}" \},\n[^]*\{ i: 19999,/);
     const numbers = await read(Array.from({ length: 3_000 }, (_, i) => i), "--all");
     assert.match(numbers.stdout, / 2998, 2999\n\]\n$/);
   });

@@ -1,6 +1,6 @@
 import { FileStorage } from "functionfuse/storage";
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { keyOf } from "../../storage/keys.ts";
@@ -121,6 +121,15 @@ describe("fuse tasks", () => {
     assert.equal((await tasks("--storage", "empty", "--json")).stdout, "[]\n");
   });
 
+  it("lists the first of very many, and all in JSON", async () => {
+    for (let i = 0; i < 1_005; i++) await storage("many").save("w", `task_${i}`, i);
+    const ended = await tasks("w", "--storage", "many");
+    assert.match(ended.stdout, /… and 5 more rows\n$/);
+    assert.match(ended.stderr, /^1,005 tasks, .*listed with --json\.\n$/);
+    const json = await tasks("w", "--storage", "many", "--json");
+    assert.equal(JSON.parse(json.stdout).length, 1_005);
+  });
+
   it("lists what is whole beside a damaged object, and ends with 3", async () => {
     await storage("damaged").save("w", "good", 1);
     await storage("damaged").save("w", "bad", 1);
@@ -131,6 +140,18 @@ describe("fuse tasks", () => {
     assert.match(ended.stdout, /│ good/);
     assert.match(ended.stderr, /"bad".*header was altered.*set aside as bad\.fuse\.damaged/);
     assertReadable(ended);
+    await storage("damaged").save("w", HOSTILE, 1);
+    const hostile = join(workspace.path, "damaged", "w", `${keyOf(HOSTILE)}.fuse`);
+    for (const args of [["tasks", "w"], ["read", "w", HOSTILE]]) {
+      await storage("damaged").save("w", HOSTILE, 1);
+      writeFileSync(hostile, "torn");
+      const ended = await workspace.fuse([...args, "--storage", "damaged"]);
+      assert.equal(ended.code, 3);
+      assert.match(ended.stderr, /forged line.*cut off/);
+      assertTame(ended);
+    }
+    await storage("damaged").removeTask("w", { taskName: HOSTILE });
+    rmSync(`${hostile}.damaged`);
     assert.deepEqual(readdirSync(join(workspace.path, "damaged", "w")).sort(), [
       "bad.fuse.damaged",
       "good.fuse",
