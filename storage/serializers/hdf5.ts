@@ -87,14 +87,19 @@ export function hdf5Serializer(
         ...options,
         compression,
       });
-      return source.isClamped ? { isClamped: true } : null;
+      const { isClamped = false, dtype } = source;
+      return { isClamped, isBool: dtype === "bool" };
     },
     async load(place, notes) {
-      const { isClamped = false } = (notes ?? {}) as { isClamped?: boolean };
+      const { isClamped, isBool } = notes as { isClamped: boolean; isBool: boolean };
       await checkSmall(place);
       const { digest } = place;
       return new LazyArray(
-        await open(join(place.path!, FILE), DATASET, { isClamped, ...(digest && { digest }) }),
+        await open(join(place.path!, FILE), DATASET, {
+          isClamped,
+          isBool,
+          ...(digest && { digest }),
+        }),
       );
     },
   };
@@ -155,12 +160,16 @@ async function write(
 async function open(
   path: string,
   dataset: string,
-  { digest, isClamped = false }: { digest?: string; isClamped?: boolean },
+  { digest, isClamped = false, isBool = false }: {
+    digest?: string;
+    isClamped?: boolean;
+    isBool?: boolean;
+  },
 ): Promise<ArraySource> {
   const h5 = await loadReady();
   return withDataset(h5, path, dataset, (data) => {
     const { shape, chunks } = data.metadata;
-    const dtype = dtypeOfDataset(data, `${path}:${dataset}`);
+    const dtype = isBool ? "bool" : dtypeOfDataset(data, `${path}:${dataset}`);
     return {
       identity: digest ?? `${path}:${dataset}`,
       shape: shape!,

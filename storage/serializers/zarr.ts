@@ -245,9 +245,12 @@ async function loadChecked(): Promise<Zarr> {
 function explain(zarr: Zarr, error: unknown, place: Place): unknown {
   const cause = (error as Error)?.cause;
   if (isFuseError(cause)) return cause;
-  if (!zarr.isZarritaError(error)) return error;
-  const message = `Cannot read the array in ${place.location}: ${error.message}`;
-  return zarr.isZarritaError(error, "UnknownCodecError", "UnsupportedError")
+  // Of types that it does not know, it throws just this.
+  const isUnknown = error instanceof TypeError ||
+    zarr.isZarritaError(error, "UnknownCodecError", "UnsupportedError");
+  if (!isUnknown && !zarr.isZarritaError(error)) return error;
+  const message = `Cannot read the array in ${place.location}: ${(error as Error).message}`;
+  return isUnknown
     ? new UnsupportedError(message, { cause: error })
     : new CodecError(message, { cause: error });
 }

@@ -101,6 +101,7 @@ def write_arrays(folder):
         zarr.create_array(folder / f"zarr-{form}", data=data, **{"chunks": (7, 4, 5), **options})
         yield {"name": f"zarr-{form}", "kind": "zarr", "dtype": "float64", "shape": [20, 6, 5]}
     zarr.create_array(folder / "zarr-scalar", data=np.array(5, "int16"))
+    zarr.create_array(folder / "zarr-texts", data=np.array(["a", "b"]))
     with h5py.File(folder / "hdf5-plain.h5", "w") as file:
         file.create_dataset("group/data", data=data)
         file.create_dataset("group/big", data=data.astype(">f4"))

@@ -2,6 +2,7 @@ import { DateDay, Float32, Float64, Int32, Int64, Table, TimestampMicrosecond } 
 import { Bool, Uint8, Utf8, vectorFromArray } from "apache-arrow";
 import {
   arrowSerializer,
+  FileStorage,
   hdf5Serializer,
   type LazyArray,
   LazyTable,
@@ -162,6 +163,7 @@ describe("What Python writes", { skip }, () => {
     }
     const scalar = await openZarr(join(folder, "zarr-scalar"));
     assert.deepEqual(await scalar.read(), { data: Int16Array.of(5), shape: [] });
+    await assert.rejects(openZarr(join(folder, "zarr-texts")), { name: "UnsupportedError" });
     const big = await openHdf5(join(folder, "hdf5-plain.h5"), "group/big");
     assert.deepEqual(
       (await big.read()).data,
@@ -186,6 +188,18 @@ describe("What Python writes", { skip }, () => {
         { index: 1_999 },
         { index: 2_000 },
       ]);
+    }
+  });
+
+  it("can be stored, truth values too", async () => {
+    written("zarr");
+    const source = await openZarr(join(folder, "zarr-bool"));
+    for (const serializer of [zarrSerializer(), hdf5Serializer()]) {
+      const storage = new FileStorage({ path: temporaryFolder(), serializers: [serializer] });
+      await storage.save("w", "x", source);
+      const copy = await storage.readTask("w", "x") as LazyArray;
+      assert.equal(copy.dtype, "bool");
+      assert.deepEqual(await copy.read(), await source.read());
     }
   });
 
