@@ -46,8 +46,8 @@ const LONGEST_NAME = 40;
 function formatPlan(nodes: readonly NodePlan[]): string {
   const names = nodes.map(({ name }) => escapeControls(name));
   const width = Math.min(LONGEST_NAME, Math.max(...names.map((name) => name.length)));
-  return nodes.map(({ action, reason, isCertain }, at) => {
-    const why = reason === undefined ? "" : isCertain ? reason : `if needed: ${reason}`;
+  return nodes.map(({ action, reason }, at) => {
+    const why = reason ?? "";
     return `${WORDS[action].padEnd(10)}  ${names[at].padEnd(width)}  ${escapeControls(why)}`
       .trimEnd() + "\n";
   }).join("");
