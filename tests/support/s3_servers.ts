@@ -33,15 +33,25 @@ export interface S3Server {
 
 /** Starts Versity's gateway to a folder of files. */
 export async function startVersity(): Promise<S3Server> {
+  try {
+    return await startGateway(false);
+  } catch {
+    // The file system has no extended attributes.
+    return await startGateway(true);
+  }
+}
+
+async function startGateway(hasMetadataFiles: boolean): Promise<S3Server> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "functionfuse-s3-"));
   for (const name of ["data", "meta"]) mkdirSync(join(folder, name));
   const { accessKeyId, secretAccessKey } = CREDENTIALS;
   const child = spawn(VERSITYGW, [
     ...["--access", accessKeyId, "--secret", secretAccessKey],
-    ...["--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive"],
-    // Metadata in files, as not every file system of a test has extended attributes.
-    ...["posix", "--sidecar", join(folder, "meta"), join(folder, "data")],
+    ...["--port", `127.0.0.1:${port}`, "--quiet", "--keep-alive", "posix"],
+    // An object is then not replaced at once with its metadata.
+    ...hasMetadataFiles ? ["--sidecar", join(folder, "meta")] : [],
+    join(folder, "data"),
   ], { stdio: "ignore" });
   return await ready("Versity", port, child, () => {
     rmSync(folder, { recursive: true, force: true });
