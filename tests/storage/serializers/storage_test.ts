@@ -142,6 +142,21 @@ describe("Serializers of a storage", () => {
     });
   }
 
+  it("find the value that is there in the end, however often it was replaced meanwhile", async () => {
+    const { storage } = openMemory();
+    const plain = keyed("own", "a");
+    let replacements = 3;
+    storage.registerSerializers({
+      ...plain,
+      async load(place, notes) {
+        if (replacements > 0) await storage.save("w", "x", { a: replacements-- });
+        return await plain.load(place, notes);
+      },
+    });
+    await storage.save("w", "x", { a: 4 });
+    assert.equal(await storage.readTask("w", "x"), 'own:{"a":1}');
+  });
+
   it("give handles that tell what they hold, wherever that is", async () => {
     const { storage } = openMemory();
     storage.registerSerializers(zarrSerializer());
