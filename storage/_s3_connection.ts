@@ -8,7 +8,7 @@ import { Retries } from "./_s3_retries.ts";
 type S3Module = Awaited<ReturnType<typeof loadS3>>;
 
 /** The settings of the AWS SDK's S3 client. */
-export type S3ClientConfig = NonNullable<ConstructorParameters<S3Module["S3Client"]>[0]>;
+export type S3ClientConfig = import("@aws-sdk/client-s3").S3ClientConfig;
 
 /** The SDK, and its client. */
 export interface Connection {
