@@ -52,12 +52,7 @@ function loadUrl(project: Project, url: string | undefined): Module | undefined 
 function readFrames(project: Project, { site }: Origin): Frame[] {
   const frames: Frame[] = [];
   for (const { url, line, column } of site.places) {
-    if (/^(?:ext|node):/.test(url)) break;
-    if (isLibraryUrl(url)) {
-      // Stock plugins are called by the user's code, which is what counts.
-      if (url.includes("/plugins/")) continue;
-      break;
-    }
+    if (/^(?:ext|node):/.test(url) || isLibraryUrl(url)) break;
     const module = loadUrl(project, url);
     if (!module) continue;
     let at = 0;
