@@ -13,7 +13,6 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
-import { decodeValue, encodeValue } from "../storage/_values.ts";
 import { median } from "./median.ts";
 
 const ROUNDS = 5;
@@ -74,9 +73,10 @@ const objects = {
 
 async function smallObjects(kind: keyof typeof objects) {
   const list = Array.from({ length: 200_000 }, (_, i) => objects[kind](i));
-  const ours = await time(() => {
-    const { encoding, text, parts } = encodeValue(list);
-    decodeValue(encoding, text, parts.map((part) => part.slice().buffer));
+  const storage = new MemoryStorage();
+  const ours = await time(async () => {
+    await storage.save("bench", "objects", list);
+    await storage.readTask("bench", "objects");
   });
   const v8 = await time(() => deserialize(serialize(list)));
   return {

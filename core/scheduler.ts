@@ -6,16 +6,16 @@
  * out one ready node; serial is an executor with one slot that runs it in place.
  */
 
-import { isFuseError, type StorageError } from "./errors.ts";
+import { isFuseError } from "./errors.ts";
 import { HELD, NotRun, type Pass } from "./executor.ts";
 import { joinFailures, nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import { isPromiseLike, nestedNode } from "./node_host.ts";
+import { Keeper, UNREADABLE } from "./keeper.ts";
 import { CHECK, findBlocked, HAVE, MAYBE_READ, READ, RUN } from "./plan.ts";
 import { Readiness } from "./readiness.ts";
 import type { RunOutcome, RunSetup } from "./run_setup.ts";
-import type { Saved } from "./storage.ts";
 import { Tries } from "./tries.ts";
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
@@ -35,6 +35,7 @@ export class Run implements Pass {
   readonly #isTold: boolean;
   readonly #durations = new Map<number, number>();
   readonly #readiness: Readiness;
+  readonly #keeper: Keeper;
   #inHand = 0;
   #hasFailed = false;
   #error: unknown;
@@ -66,6 +67,7 @@ export class Run implements Pass {
     for (const target of setup.graph.targetIndexes) this.#isTarget[target] = 1;
     this.values = new Array(count);
     this.#hasRun = setup.hasRun;
+    this.#keeper = new Keeper(setup);
     this.#readiness = new Readiness(setup.graph, setup.actions);
     this.#mayReturn = setup.reuse !== undefined &&
       setup.actions.some((action, i) => action === CHECK && setup.graph.instances[i] >= 0);
@@ -206,15 +208,12 @@ export class Run implements Pass {
   };
 
   async #read(i: number): Promise<unknown> {
-    const { storage, workflowName, watchers } = this.#setup;
-    try {
-      return await storage!.readTask(workflowName, this.#graph.nodes[i].name);
-    } catch (error) {
-      if (!isUnreadable(error)) throw error;
-      watchers.warn(`${error.message} It is computed again.`);
+    const value = await this.#keeper.read(i);
+    if (value === UNREADABLE) {
       this.#unread.push(i);
       this.#putOff();
     }
+    return value;
   }
 
   /** What can't be run now is run by the next pass, once the nodes in hand have ended. */
@@ -241,22 +240,8 @@ export class Run implements Pass {
   }
 
   async #save(i: number, value: unknown, started: number): Promise<void> {
-    const { storage, workflowName, watchers, reuse } = this.#setup;
-    const { name, definition } = this.#graph.nodes[i];
-    const durationMs = this.#durationOf(i, started);
-    const recipe = reuse!.recipe(i);
-    let saved: Saved | void = undefined;
-    try {
-      const origin = { durationMs, definition: definition.name, ...(recipe && { recipe }) };
-      saved = await storage!.save(workflowName, name, value, origin);
-    } catch (error) {
-      if (!isFuseError(error, "CodecError")) throw error;
-      watchers.warn(`"${name}" will run again next time. ${error.message}`);
-    }
-    reuse!.hasRun(i, saved ?? undefined);
-    const isReadBack = saved && (storage!.alwaysRead || saved.isSerialized);
-    const kept = isReadBack ? await storage!.readTask(workflowName, name) : value;
-    this.#end(i, kept, started, saved?.bytes);
+    const kept = await this.#keeper.save(i, value, this.#durationOf(i, started));
+    this.#end(i, kept.value, started, kept.bytes);
   }
 
   #end(i: number, value: unknown, started: number, bytes?: number): void {
@@ -360,9 +345,4 @@ export class Run implements Pass {
     }
     return have;
   }
-}
-
-function isUnreadable(error: unknown): error is StorageError {
-  return isFuseError(error, "StorageError") &&
-    (error.reason === "damaged" || error.reason === "missing");
 }

@@ -1,9 +1,9 @@
 /** Runs the `fuse` command as users do: in a process of its own. */
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -22,7 +22,13 @@ export class Workspace {
 
   /** Writes a file of the folder. */
   write(name: string, text: string): void {
+    mkdirSync(dirname(join(this.path, name)), { recursive: true });
     writeFileSync(join(this.path, name), text);
+  }
+
+  /** The text of a file of the folder. */
+  read(name: string): string {
+    return readFileSync(join(this.path, name), "utf8");
   }
 
   remove(): void {
