@@ -52,6 +52,8 @@ function loadUrl(project: Project, url: string | undefined): Module | undefined 
 function readFrames(project: Project, { site }: Origin): Frame[] {
   const frames: Frame[] = [];
   for (const { url, line, column } of site.places) {
+    // Stock plugins are called by the user's code, which is what counts.
+    if (isLibraryUrl(url) && url.includes("/plugins/")) continue;
     if (/^(?:ext|node):/.test(url) || isLibraryUrl(url)) break;
     const module = loadUrl(project, url);
     if (!module) continue;

@@ -140,7 +140,7 @@ describe("Packages", () => {
   });
 
   it("of npm, JSR and the web are told by their specifiers and what deno.lock knows", async () => {
-    const main = `${HEAD}import { knn } from "npm:ml-knn@3/sub";
+    const main = `${HEAD}import { knn } from "npm:${"ml-knn@3"}/sub";
 import { join } from "jsr:@std/path@^1.0.0/posix";
 import { x } from "https://example.com/x.ts";
 import { isIP } from "node:net";
