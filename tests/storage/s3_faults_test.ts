@@ -106,7 +106,9 @@ async function testFaults(server: S3Server): Promise<void> {
 
     it("knows its own upload where the answer to its completion was lost", async () => {
       const value = numbers(11);
-      const areMet = inject(/POST.*uploadId/, loseAnswer);
+      // As Amazon answers a while later.
+      const gone: Fault = { kind: "status", status: 404, code: "NoSuchUpload" };
+      const areMet = inject(/POST.*uploadId/, loseAnswer, gone);
       await storage.save("w", "completed", value);
       areMet();
       assert.deepEqual(await direct.readTask("w", "completed"), value);
@@ -129,6 +131,7 @@ async function testFaults(server: S3Server): Promise<void> {
       const areMet = inject(
         /GET/,
         cutAnswer(10_000),
+        cutAnswer(0),
         cutAnswer(0),
         stop,
         undefined,

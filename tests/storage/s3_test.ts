@@ -187,6 +187,27 @@ function testServer(server: S3Server, damageStep: number): void {
       assert.deepEqual(await keysBelow(path), []);
     });
 
+    it("reads no mix of two versions", async () => {
+      const path = newPath();
+      const objects = new S3Objects(BUCKET, `${path.slice(BUCKET.length + 1)}/`, server.client);
+      await objects.put("w", "x", [new Uint8Array(300_000).fill(1)]);
+      const object = await objects.open("w", "x");
+      await objects.put("w", "x", [new Uint8Array(300_000).fill(2)]);
+      await assert.rejects(object!.read(0, 300_000), { name: "CodecError", message: /replaced/ });
+      await objects.remove("w", "x");
+      await assert.rejects(object!.read(0, 300_000), { name: "CodecError", message: /replaced/ });
+    });
+
+    it("takes small values as they are when they are saved", async () => {
+      const storage = at(newPath());
+      await storage.newWorkflow("w");
+      const value = new Uint8Array(500_000).fill(1);
+      const saving = storage.save("w", "x", value);
+      value.fill(2);
+      await saving;
+      assert.deepEqual(await storage.readTask("w", "x"), new Uint8Array(500_000).fill(1));
+    });
+
     it("sets nothing aside that was written since it was read", async () => {
       const path = newPath();
       const objects = new S3Objects(BUCKET, `${path.slice(BUCKET.length + 1)}/`, server.client);

@@ -104,6 +104,7 @@ function forward(
   upstream.on("response", (answer) => {
     if (fault?.kind === "loseAnswer") return cut();
     outgoing.writeHead(answer.statusCode!, answer.headers);
+    outgoing.flushHeaders();
     let left = fault && "afterBytes" in fault && fault.kind !== "cutRequest"
       ? fault.afterBytes
       : Infinity;
