@@ -22,9 +22,10 @@ export const { default: picomatch } =
 export const loadS3 = (): Promise<typeof import("@aws-sdk/client-s3")> =>
   isDeno ? import("npm:@aws-sdk/client-s3@3.1169.0") : import("@aws-sdk/client-s3");
 
-/** Uploads to S3 in parts. */
-export const loadS3Upload = (): Promise<typeof import("@aws-sdk/lib-storage")> =>
-  isDeno ? import("npm:@aws-sdk/lib-storage@3.1169.0") : import("@aws-sdk/lib-storage");
+/** The settings of the AWS SDK's S3 client. */
+export type S3ClientConfig = NonNullable<
+  ConstructorParameters<(typeof import("@aws-sdk/client-s3"))["S3Client"]>[0]
+>;
 
 /** Chunked arrays in the format Zarr. */
 export const loadZarr = (): Promise<typeof import("zarrita")> =>

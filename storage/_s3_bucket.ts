@@ -1,7 +1,8 @@
 /** A bucket: what is done to objects by their whole keys. Failures are the storage's own. */
 
 import { isFuseError, type StorageOperation } from "../core/errors.ts";
-import { connect, type Connection, type S3ClientConfig } from "./_s3_connection.ts";
+import type { S3ClientConfig } from "./_libraries.ts";
+import { connect, type Connection } from "./_s3_connection.ts";
 import { explainS3, isAnswer } from "./_s3_errors.ts";
 import { fillAtOnce, openOnS3 } from "./_s3_reading.ts";
 import { contentOf, writeToS3 } from "./_s3_writing.ts";

@@ -2,13 +2,10 @@
 
 import process from "node:process";
 import { Readable } from "node:stream";
-import { loadS3 } from "./_libraries.ts";
+import { loadS3, type S3ClientConfig } from "./_libraries.ts";
 import { Retries } from "./_s3_retries.ts";
 
 type S3Module = Awaited<ReturnType<typeof loadS3>>;
-
-/** The settings of the AWS SDK's S3 client. */
-export type S3ClientConfig = import("@aws-sdk/client-s3").S3ClientConfig;
 
 /** The SDK, and its client. */
 export interface Connection {

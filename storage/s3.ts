@@ -1,7 +1,7 @@
 /** A storage in a bucket of S3, or of a server that speaks its language. */
 
 import { Bucket } from "./_s3_bucket.ts";
-import type { S3ClientConfig } from "./_s3_connection.ts";
+import type { S3ClientConfig } from "./_libraries.ts";
 import { Journals } from "./_s3_journals.ts";
 import { S3Place } from "./_s3_place.ts";
 import type { ObjectStore, OpenObject, Place } from "./object_store.ts";
