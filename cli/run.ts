@@ -10,6 +10,7 @@ import type { Target } from "../core/types.ts";
 import { storageFactory } from "../storage/mod.ts";
 import { Interrupted } from "./_errors.ts";
 import { leave, reportExit } from "./_exit.ts";
+import { readWhole } from "./_lazy.ts";
 import type { LoadedWorkflow } from "./_load.ts";
 import { writeOut } from "./_output.ts";
 import { formatValues, toJson } from "./_print.ts";
@@ -135,7 +136,7 @@ async function showValues(
     : shape === "list"
     ? values
     : Object.fromEntries(labelled.map(({ label, value }) => [label, value]));
-  return `${toJson(document)}\n`;
+  return `${toJson(await readWhole(document))}\n`;
 }
 
 function nameOf(target: Target): string {

@@ -57,12 +57,16 @@ export interface CodePrint {
   readonly unfollowed: string | undefined;
 }
 
-/** Tells what values are made from: what the exact reuse of stored values needs beside the values. */
+/**
+ * Tells what values are made from: what the exact reuse of stored values needs beside the values.
+ *
+ * @internal
+ */
 export interface RecipeReader {
   /** SHA-256 of texts, one after the other, in hexadecimal. */
   digest(...texts: readonly string[]): string;
   /**
-   * Digest of an argument as it was written, and why it may not tell all: equal values give equal ones.
+   * Digest of an argument as it was written, and why it may not tell all: equal values give equal digests.
    *
    * @throws {CodecError} If nothing tells the value from others.
    */
@@ -127,7 +131,7 @@ export interface Storage {
     workflow: string,
     tasks: readonly string[],
   ): Promise<ReadonlyMap<string, StoredRecord | StorageError>>;
-  /** Tells what values are made from. */
+  /** @internal Tells what values are made from. */
   readonly recipes?: RecipeReader;
   /** Adds lines to the journal of a run; `run` is its id. */
   addToJournal?(workflow: string, run: string, lines: string): Promise<void>;

@@ -7,8 +7,23 @@
 
 import { randomBytes } from "node:crypto";
 import { isFuseError } from "../core/errors.ts";
-import { readHeader } from "./codec.ts";
-import type { ObjectStore, Place } from "./object_store.ts";
+import { type Header, readHeader } from "./codec.ts";
+import type { ObjectStore, OpenObject, Place } from "./object_store.ts";
+
+/** Finds out who wrote to the places of an object; what it gives lets them know that these are about to be removed. */
+export type FindOwners = (
+  object: OpenObject,
+  header: Header,
+  placeOf: (index: number) => Place,
+) => Promise<() => Promise<void>>;
+
+/** The places of an object, and what lets those know who wrote to them. */
+interface Owned {
+  readonly places: readonly string[];
+  tellOwners(): Promise<void>;
+}
+
+const NONE: Owned = { places: [], tellOwners: () => Promise.resolve() };
 
 /** An object, and places that are to be removed where it does not refer to them. */
 interface Pending {
@@ -28,8 +43,11 @@ export class PartPlaces {
   /** Whether there may be places in a folder, as far as that is known. */
   readonly #used = new Map<string, boolean>();
 
-  constructor(objects: ObjectStore) {
+  readonly #findOwners: FindOwners;
+
+  constructor(objects: ObjectStore, findOwners: FindOwners) {
     this.#objects = objects;
+    this.#findOwners = findOwners;
   }
 
   /** A place of an object. */
@@ -39,7 +57,7 @@ export class PartPlaces {
 
   /** Whether a folder has no places for sure. */
   isUnused(folder: string): boolean {
-    return this.#used.get(folder) === false;
+    return this.#used.get(folder) === false || this.#objects.hasPlace?.(folder, PENDING) === false;
   }
 
   /**
@@ -54,11 +72,11 @@ export class PartPlaces {
   ): Promise<T> {
     const before = await this.#placesBefore(folder, object);
     const places = Array.from({ length: count }, newId);
-    if (count + before.length === 0) return await put(places);
-    const done = await this.announce(folder, object, [...places, ...before]);
+    if (count + before.places.length === 0) return await put(places);
+    const done = await this.announce(folder, object, [...places, ...before.places]);
     try {
       const result = await put(places);
-      await done(before);
+      await done(before.places, before.tellOwners);
       return result;
     } catch (error) {
       await done(places);
@@ -68,11 +86,11 @@ export class PartPlaces {
 
   /** Removes an object and its places, and gives whether there was one. */
   async removeObject(folder: string, object: string): Promise<boolean> {
-    const places = await this.#placesBefore(folder, object);
+    const { places, tellOwners } = await this.#placesBefore(folder, object);
     if (places.length === 0) return await this.#objects.remove(folder, object);
     const done = await this.announce(folder, object, places);
     const isRemoved = await this.#objects.remove(folder, object);
-    await done(places);
+    await done(places, tellOwners);
     return isRemoved;
   }
 
@@ -88,8 +106,9 @@ export class PartPlaces {
     const pending: Pending = { object, places };
     const note = this.#objects.place(folder, `${PENDING}/${newId()}`);
     await note.write(PENDING_FILE, new TextEncoder().encode(JSON.stringify(pending)));
-    return async (superfluous: readonly string[]) => {
+    return async (superfluous: readonly string[], tellOwners?: () => Promise<void>) => {
       try {
+        await tellOwners?.();
         await this.#remove(folder, object, superfluous);
         await note.remove();
       } catch {
@@ -107,9 +126,9 @@ export class PartPlaces {
       const [id, file] = name.split("/");
       if (file !== PENDING_FILE || Date.now() - timeOf(id) < LEFTOVER_AGE_MS) continue;
       const { object, places } = parsePending(await notes.read(name));
-      const referred = await this.#placesOf(folder, object);
+      const referred = await this.#ownedBy(folder, object);
       if (!referred) continue;
-      await this.#remove(folder, object, places.filter((place) => !referred.includes(place)));
+      await this.#remove(folder, object, places.filter((id) => !referred.places.includes(id)));
       await this.#objects.place(folder, `${PENDING}/${id}`).remove();
     }
   }
@@ -123,22 +142,26 @@ export class PartPlaces {
     for (const id of places) await this.at(folder, object, id).remove();
   }
 
-  async #placesBefore(folder: string, object: string): Promise<readonly string[]> {
+  async #placesBefore(folder: string, object: string): Promise<Owned> {
     const isUsed = this.#used.get(folder) ??
       (await this.#objects.place(folder, PENDING).list()).has(USED_FILE);
     this.#used.set(folder, isUsed);
-    return isUsed ? await this.#placesOf(folder, object) ?? [] : [];
+    return isUsed ? await this.#ownedBy(folder, object) ?? NONE : NONE;
   }
 
   /** The places that an object refers to; `undefined` if only newer versions can tell. */
-  async #placesOf(folder: string, name: string): Promise<readonly string[] | undefined> {
+  async #ownedBy(folder: string, name: string): Promise<Owned | undefined> {
     const object = await this.#objects.open(folder, name);
-    if (!object) return [];
+    if (!object) return NONE;
     try {
-      return (await readHeader(object)).places ?? [];
+      const header = await readHeader(object);
+      const { places = [] } = header;
+      if (places.length === 0) return NONE;
+      const placeOf = (index: number) => this.at(folder, name, places[index]);
+      return { places, tellOwners: await this.#findOwners(object, header, placeOf) };
     } catch (error) {
       if (isFuseError(error, "UnsupportedError")) return undefined;
-      if (isFuseError(error, "CodecError")) return [];
+      if (isFuseError(error, "CodecError")) return NONE;
       throw error;
     } finally {
       await object.close();

@@ -42,6 +42,16 @@ export class Serializers {
     return (value) => all.find((serializer) => serializer.test(value));
   }
 
+  /** Whether a serializer has more to remove than its places. */
+  get removesMore(): boolean {
+    return this.#registered.values().some(({ remove }) => remove !== undefined);
+  }
+
+  /** Lets a serializer remove what it keeps beside a place, if it is known here. */
+  async remove(name: string, place: Place, notes: Notes): Promise<void> {
+    await this.#registered.get(name)?.remove?.(place, notes);
+  }
+
   /** Finds a serializer by its name. */
   find(name: string): Serializer {
     const found = this.#registered.get(name) ?? this.#stock.find((stock) => stock.name === name);
@@ -89,6 +99,18 @@ export function loadTaken(
   }));
 }
 
+/** Lets serializers remove what they kept, before its places go. */
+export async function removeTaken(
+  text: ArrayBuffer,
+  serializers: Serializers,
+  placeOf: (index: number) => Place,
+): Promise<void> {
+  const records: TakenRecord[] = JSON.parse(new TextDecoder().decode(text));
+  for (const [index, { serializer, notes }] of records.entries()) {
+    await serializers.remove(serializer, placeOf(index), notes);
+  }
+}
+
 async function save(serializer: Serializer, value: object, place: Place): Promise<Notes> {
   try {
     return await serializer.save(value, place) ?? null;
@@ -115,11 +137,14 @@ async function load(serializer: Serializer, place: Place, notes: Notes): Promise
 }
 
 function checkSerializer(serializer: Serializer): void {
-  const { name, test, save, load } = serializer ?? {};
+  const { name, test, save, load, remove } = serializer ?? {};
   const isName = typeof name === "string" && name !== "";
-  if (isName && [test, save, load].every((method) => typeof method === "function")) return;
+  const areMethods = [test, save, load, remove ?? load].every((method) =>
+    typeof method === "function"
+  );
+  if (isName && areMethods) return;
   throw new TypeError(
     "Cannot register a serializer as it must have a 'name', which is a text of at least one character, and the " +
-      "methods 'test', 'save' and 'load'.",
+      "methods 'test', 'save' and 'load', and may have 'remove'.",
   );
 }

@@ -209,6 +209,14 @@ export async function readValue(
   }
 }
 
+/** What an object with places says of what serializers keep: its last part. It is checked no further than its header. */
+export function readTaken(source: ByteSource, header: Header): Promise<ArrayBuffer> {
+  const lengths = [header.textBytes, ...header.partBytes];
+  const last = lengths.pop()!;
+  const before = lengths.reduce((sum, length) => sum + aligned(length), header.payloadOffset);
+  return source.read(before, last);
+}
+
 /** What a header tells users. */
 export function taskInfo(header: Header, bytes: number): TaskInfo {
   const { task, savedAt, version, definition, durationMs } = header;

@@ -159,6 +159,10 @@ export class FileObjects implements ObjectStore {
     });
   }
 
+  hasPlace(folder: string, name: string): boolean {
+    return fs.existsSync(join(this.#root, folder, name));
+  }
+
   place(folder: string, name: string): Place {
     return new FilePlace(
       join(this.#root, folder, name),

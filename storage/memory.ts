@@ -73,6 +73,10 @@ export class MemoryObjects implements ObjectStore {
     return this.put(folder, name, [Buffer.from(before), Buffer.from(text)]);
   }
 
+  hasPlace(folder: string, name: string): boolean {
+    return this.#places.keys().some((key) => key.startsWith(`${folder}/${name}/`));
+  }
+
   place(folder: string, name: string): Place {
     return new MemoryPlace(this.#places, `${folder}/${name}`);
   }

@@ -44,6 +44,8 @@ export interface ObjectStore {
    * journal: small, and never read while it is written by those who need all of it.
    */
   append(folder: string, name: string, text: string): Promise<void>;
+  /** Whether there is a place, where that can be told at once: so that no value has to be copied while it is found out. */
+  hasPlace?(folder: string, name: string): boolean;
   /** A place for files beside the objects of a folder; `list` does not give them. */
   place(folder: string, name: string): Place;
 }

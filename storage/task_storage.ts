@@ -2,7 +2,7 @@
 
 import { checkSelection, compileGlob, folderOf, objectOf, SUFFIX } from "./_names.ts";
 import { PartPlaces } from "./_part_places.ts";
-import { loadTaken, Serializers, writeTaken } from "./_taken.ts";
+import { loadTaken, removeTaken, Serializers, writeTaken } from "./_taken.ts";
 import { encodeValue } from "./_values.ts";
 import { CodecError, isFuseError, StorageError, type StorageOperation } from "../core/errors.ts";
 import type {
@@ -14,7 +14,15 @@ import type {
   TaskInfo,
   TaskSelection,
 } from "../core/storage.ts";
-import { type Header, packObject, readHeader, readValue, storedRecord, taskInfo } from "./codec.ts";
+import {
+  type Header,
+  packObject,
+  readHeader,
+  readTaken,
+  readValue,
+  storedRecord,
+  taskInfo,
+} from "./codec.ts";
 import { keyOf, nameOf } from "./keys.ts";
 import type { ObjectStore, OpenObject } from "./object_store.ts";
 import { recipes } from "./recipes.ts";
@@ -38,6 +46,7 @@ const RECORDS_AT_ONCE = 32;
 /** A storage of tasks in any place that keeps objects. */
 export class TaskStorage implements Storage {
   readonly alwaysRead: boolean;
+  /** @internal */
   readonly recipes: RecipeReader = recipes;
   readonly #objects: ObjectStore;
   readonly #places: PartPlaces;
@@ -46,7 +55,10 @@ export class TaskStorage implements Storage {
   /** @ignore Made by `storageFactory`. */
   constructor(objects: ObjectStore, options: TaskStorageOptions = {}) {
     this.#objects = objects;
-    this.#places = new PartPlaces(objects);
+    this.#places = new PartPlaces(objects, async (object, header, placeOf) => {
+      const records = await readTaken(object, header);
+      return () => removeTaken(records, this.#serializers, placeOf);
+    });
     this.alwaysRead = options.alwaysRead ?? false;
     this.registerSerializers(...options.serializers ?? []);
   }
@@ -206,6 +218,7 @@ export class TaskStorage implements Storage {
   }
 
   async removeWorkflow(workflow: string): Promise<boolean> {
+    if (this.#serializers.removesMore) await this.removeTask(workflow, { pattern: "*" });
     this.#places.forget(folderOf(workflow));
     return await this.#objects.removeFolder(folderOf(workflow));
   }

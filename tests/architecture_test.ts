@@ -187,7 +187,8 @@ describe("The house", () => {
         .map(([name]) => name),
       "exact versions",
     );
-    for (const { path, imports } of sources) {
+    // Tests write modules as texts, with packages that are not ours.
+    for (const { path, imports } of sources.filter(({ layer }) => layer !== "tests")) {
       for (const specifier of imports) {
         const [, name, version] = /^npm:(@?[^@]+)@([^/]+)/.exec(specifier) ?? [];
         if (name) assert.equal(version, pinned[name], `${path}: ${specifier}`);

@@ -3,12 +3,20 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+/** Parses JSON with comments and trailing commas, as lock files and configurations are written in. */
+export type ParseJsonc = (text: string, errors: never[], options: object) => unknown;
+
 /** Reads files, and remembers what it has read. */
 export class Files {
   readonly #texts = new Map<string, string | undefined>();
   readonly #json = new Map<string, unknown>();
   readonly #real = new Map<string, string | undefined>();
   readonly #nearest = new Map<string, string[]>();
+  readonly #parseJsonc: ParseJsonc;
+
+  constructor(parseJsonc: ParseJsonc) {
+    this.#parseJsonc = parseJsonc;
+  }
 
   /** The text of a file; `undefined` if it can't be read. */
   text(path: string): string | undefined {
@@ -24,8 +32,14 @@ export class Files {
   json(path: string): Record<string, unknown> | undefined {
     return remember(this.#json, path, () => {
       const text = this.text(path);
-      return text === undefined ? undefined : attempt(() => parseJson(text));
+      return text === undefined ? undefined : this.#parseJson(text);
     }) as Record<string, unknown> | undefined;
+  }
+
+  /** Plain JSON, which most are, takes much less time. */
+  #parseJson(text: string): unknown {
+    return attempt(() => JSON.parse(text)) ??
+      this.#parseJsonc(text, [], { allowTrailingComma: true });
   }
 
   /** Where a file is, links followed; `undefined` if there is none. */
@@ -71,16 +85,4 @@ function attempt<T>(make: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** JSON, maybe with comments and trailing commas: of texts of any length, in much less time than a parser of its own takes. */
-function parseJson(text: string): unknown {
-  const plain = attempt(() => JSON.parse(text));
-  if (plain !== undefined) return plain;
-  const keepTexts = (found: string) => found.startsWith('"') ? found : "";
-  return JSON.parse(
-    text
-      .replace(/"(?:\\.|[^"\\])*"|\/\/.*|\/\*[^]*?\*\//g, keepTexts)
-      .replace(/"(?:\\.|[^"\\])*"|,(?=\s*[}\]])/g, keepTexts),
-  );
 }

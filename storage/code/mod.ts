@@ -2,6 +2,7 @@
 
 import type { Origin } from "../../core/carried.ts";
 import type { CodePrint } from "../../core/storage.ts";
+import { loadJsonc } from "../_libraries.ts";
 import { Files } from "./_files.ts";
 import { Follower } from "./_follow.ts";
 import { loadReader } from "./_module.ts";
@@ -15,7 +16,8 @@ import { digestOf, Project } from "./_project.ts";
  */
 export async function readCode(origins: readonly Origin[]): Promise<readonly CodePrint[]> {
   if (origins.length === 0) return [];
-  const project = new Project(new Files(), await loadReader());
+  const [reader, jsonc] = await Promise.all([loadReader(), loadJsonc()]);
+  const project = new Project(new Files(jsonc.parse), reader);
   const follower = new Follower(project);
   const prints = new Map<Origin, CodePrint>();
   for (const origin of new Set(origins)) {

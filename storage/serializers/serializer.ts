@@ -23,4 +23,9 @@ export interface Serializer<V = unknown, L = unknown> {
   save(value: V, place: Place): Promise<Notes | void>;
   /** Gives the value back, or a handle that reads parts of it. What it reads from the place is what was written, or an error. */
   load(place: Place, notes: Notes): L | Promise<L>;
+  /**
+   * Called just before the place with all that is in it is removed, as the value is removed or replaced: for what the
+   * serializer keeps elsewhere. It is not called for what a killed process has left half-written. Default: nothing more.
+   */
+  remove?(place: Place, notes: Notes): Promise<void>;
 }

@@ -63,7 +63,7 @@ describe("The format of stored objects", () => {
     assert.deepEqual(JSON.parse(text), value);
   });
 
-  it("copies no part when it encodes, and aligns them all", async () => {
+  it("copies no part when it encodes, and aligns them all", () => {
     const values = new Float64Array(1_000);
     const { chunks } = encodeObject("w", "t", { values });
     assert.ok(chunks.some((chunk) => chunk.buffer === values.buffer));

@@ -40,10 +40,12 @@ describe("The recipe for Python in docs/serializers.md", { skip: skipWithout(PYT
         big: BigUint64Array.of(2n ** 40n),
         list: [-0, { deep: new Float32Array([0.25]) }],
       },
+      marked: { nothing: undefined, least: -0.5, zero: -0, price: "$5", list: [-0, "$$"] },
       kept: [{ data: new Int8Array(3), shape: [3] }, "beside"],
     };
     for (const [name, value] of Object.entries(values)) await storage.save("w", name, value);
-    const [, recipe] = /^```python\n([^]*?)^```/m.exec(readFileSync(PAGE, "utf8"))!;
+    const blocks = [...readFileSync(PAGE, "utf8").matchAll(/^```python\n([^]*?)^```/gm)];
+    const [plain, recipe] = blocks.map(([, code]) => code);
     const script = join(path, "recipe.py");
     writeFileSync(script, recipe + SHOW);
     const files = Object.keys(values).map((name) => join(path, "w", `${name}.fuse`));
@@ -60,7 +62,13 @@ describe("The recipe for Python in docs/serializers.md", { skip: skipWithout(PYT
         big: { dtype: "<u8", values: [2 ** 40] },
         list: [-0, { deep: { dtype: "<f4", values: [0.25] } }],
       },
-      [["Taken", JSON.parse(output)[4][0][1]], "beside"],
+      { nothing: "$undefined", least: -0.5, zero: -0, price: "$5", list: [-0, "$$"] },
+      [["Taken", JSON.parse(output)[5][0][1]], "beside"],
     ]);
+    const plainScript = join(path, "plain.py");
+    writeFileSync(plainScript, `${plain}\nimport sys\nprint(json.dumps(read_plain(sys.argv[1])))`);
+    const shown = execFileSync(PYTHON, [plainScript, files[0]], { encoding: "utf8" });
+    assert.deepEqual(JSON.parse(shown), values.json);
+    assert.throws(() => execFileSync(PYTHON, [plainScript, files[1]], { stdio: "pipe" }));
   });
 });

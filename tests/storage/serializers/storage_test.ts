@@ -49,6 +49,36 @@ describe("Serializers of a storage", () => {
     ]);
   });
 
+  it("are told before what they kept is removed, once and only when it really goes", async () => {
+    const told: string[] = [];
+    const serializer: Serializer = {
+      ...keyed("told", "a"),
+      save: async (value, place) => {
+        await place.write("text", new TextEncoder().encode("kept"));
+        return (value as { a: number }).a;
+      },
+      async remove(place, notes) {
+        assert.equal(new TextDecoder().decode(await place.read("text")), "kept");
+        told.push(`removed ${notes}`);
+      },
+    };
+    for (const { storage } of [openMemory(), openFiles(temporaryFolder())]) {
+      storage.registerSerializers(serializer);
+      await storage.newWorkflow("w");
+      await storage.save("w", "x", [{ a: 1 }, { a: 2 }]);
+      assert.deepEqual(told, []);
+      await assert.rejects(storage.save("w", "x", [{ a: 3 }, () => 1]), { name: "CodecError" });
+      assert.deepEqual(told, []);
+      await storage.save("w", "x", { a: 4 });
+      assert.deepEqual(told.splice(0).sort(), ["removed 1", "removed 2"]);
+      await storage.removeTask("w", { taskName: "x" });
+      assert.deepEqual(told.splice(0), ["removed 4"]);
+      await storage.save("w", "y", { a: 5 });
+      await storage.removeWorkflow("w");
+      assert.deepEqual(told.splice(0), ["removed 5"]);
+    }
+  });
+
   it("have names of their own, and all that it takes", () => {
     const storage = new MemoryStorage({ serializers: [keyed("one", "a")] });
     assert.throws(() => storage.registerSerializers(keyed("one", "b")), {
