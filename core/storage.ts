@@ -94,7 +94,8 @@ export type TaskSelection = { taskName: string } | { pattern: string };
  * Keeps values by the names of a workflow and a task.
  *
  * A value that is read is a copy of its own. `save` takes the value as it is when called: what happens to it later does
- * not matter. Saving replaces what was there, at once and as a whole.
+ * not matter (but for what serializers write, and for large values on S3, which must stay until it has resolved). Saving
+ * replaces what was there, at once and as a whole.
  */
 export interface Storage {
   /** Whether a node's readers get its value as read back from the storage instead of as computed. */

@@ -74,6 +74,25 @@ describe("The format of stored objects", () => {
     }
   });
 
+  it("makes no copy of a typed array when it reads: the value has the memory that was read into", async () => {
+    const { chunks } = encodeObject("w", "t", { values: new Float64Array(1_000).fill(0.5) });
+    const object = openBytes(new Uint8Array(Buffer.concat(chunks)));
+    const read: ArrayBuffer[] = [];
+    const source = {
+      byteLength: object.byteLength,
+      async read(offset: number, length: number) {
+        const bytes = await object.read(offset, length);
+        read.push(bytes);
+        return bytes;
+      },
+    };
+    const { values } = await readValue(source, await readHeader(source)) as {
+      values: Float64Array;
+    };
+    assert.equal(values[999], 0.5);
+    assert.equal(read.filter((bytes) => bytes === values.buffer).length, 1);
+  });
+
   it("refuses a newer format, saying so", async () => {
     const newer = encode();
     const text = new TextDecoder("latin1").decode(newer);
