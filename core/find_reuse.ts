@@ -17,11 +17,13 @@ export interface ReuseSearch {
   readonly rerun: Pattern | undefined;
   readonly initializations: Initializations;
   readonly warn: (message: string) => void;
+  /** Called as soon as it is certain that something has to run, while it is still found out what. */
+  onRun?(): void;
 }
 
 /** Which stored values are right; `undefined` without a storage. */
 export async function findReuse(search: ReuseSearch): Promise<Reuse | undefined> {
-  const { graph, storage, workflowName, rule, rerun, initializations, warn } = search;
+  const { graph, storage, workflowName, rule, rerun, initializations, warn, onRun } = search;
   if (!storage) return undefined;
   const listed = new Set(await storage.listTasks(workflowName));
   const names = graph.nodes.map(({ name }) => name).filter((name) => listed.has(name));
@@ -34,6 +36,7 @@ export async function findReuse(search: ReuseSearch): Promise<Reuse | undefined>
   for (const record of records.values()) {
     if (record instanceof Error) warn(`${record.message} It is computed again.`);
   }
+  if (names.length < countStorable(graph)) onRun?.();
   const remarks = new Set<string>();
   const remark = (text: string) => {
     if (!remarks.has(text)) warn(text);
@@ -41,6 +44,10 @@ export async function findReuse(search: ReuseSearch): Promise<Reuse | undefined>
   };
   const recipes = await Recipes.read(graph, initializations, storage.recipes, remark);
   return new Reuse({ graph, rule, recipes, records, rerun });
+}
+
+function countStorable({ nodes }: Graph): number {
+  return nodes.reduce((sum, node) => sum + (node.definition.kind === "constructor" ? 0 : 1), 0);
 }
 
 /** What a run would do with a node. */

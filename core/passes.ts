@@ -51,6 +51,7 @@ export class Passes {
   readonly #retries = new Map<number, number>();
   #reuse: Reuse | undefined;
   #executor: Executor | undefined;
+  #creating: Promise<Executor> | undefined;
 
   constructor(setup: PassesSetup) {
     this.#setup = setup;
@@ -73,15 +74,18 @@ export class Passes {
     const warn = (message: string) => watchers.warn(message);
     const initializations = initializeOnHost(graph);
     // Nothing is awaited without need: synchronous nodes run before `run` returns.
-    if (storage) this.#reuse = await findReuse({ ...this.#setup, initializations, warn });
     let have: ReadonlyMap<number, unknown> = new Map();
     try {
+      if (storage) {
+        const onRun = () => this.#createEarly(initializations, warn);
+        this.#reuse = await findReuse({ ...this.#setup, initializations, warn, onRun });
+      }
       for (;;) {
         const available = this.#available(have);
         const actions = this.#plan(available, have);
         const runsAny = actions.some((action) => action >= RUN);
         if (runsAny && !this.#executor) {
-          const made = this.#createExecutor(initializations, warn);
+          const made = this.#creating ?? this.#createExecutor(initializations, warn);
           this.#executor = isPromiseLike(made) ? await made : made;
         }
         if (storage && runsAny) await storage.newWorkflow(workflowName);
@@ -95,8 +99,16 @@ export class Passes {
         have = outcome.have;
       }
     } finally {
-      if (this.#executor?.close) await this.#executor.close();
+      // One that could not be made has been reported, or was not needed.
+      const executor = this.#executor ?? await this.#creating?.catch(() => undefined);
+      if (executor?.close) await executor.close();
     }
+  }
+
+  /** Workers may start while it is found out what they have to do. */
+  #createEarly(initializations: Initializations, warn: (message: string) => void): void {
+    this.#creating = Promise.resolve(this.#createExecutor(initializations, warn));
+    this.#creating.catch(() => {});
   }
 
   #available(have: ReadonlyMap<number, unknown>): Available {

@@ -41,7 +41,7 @@ const DAMAGED_SUFFIX = ".damaged";
 const JOURNAL_SUFFIX = ".jsonl";
 const OWN_SUFFIX = /\.(fuse|fuse\.damaged|jsonl)$/;
 // Enough for a store over a network to be busy, few enough for it not to refuse.
-const RECORDS_AT_ONCE = 32;
+const MOST_AT_ONCE = 32;
 
 /** A storage of tasks in any place that keeps objects. */
 export class TaskStorage implements Storage {
@@ -137,23 +137,19 @@ export class TaskStorage implements Storage {
     tasks: readonly string[],
   ): Promise<Map<string, StoredRecord | StorageError>> {
     const records = new Map<string, StoredRecord | StorageError>();
-    const waiting = tasks.values();
-    const readOn = async () => {
-      for (const task of waiting) {
-        try {
-          const record = await this.#open(
-            workflow,
-            task,
-            (object, header) => storedRecord(header, object.byteLength),
-          );
-          if (record) records.set(task, record);
-        } catch (error) {
-          if (!isFuseError(error, "StorageError") || !isBad(error)) throw error;
-          records.set(task, error);
-        }
+    await forEachAtOnce(tasks, async (task) => {
+      try {
+        const record = await this.#open(
+          workflow,
+          task,
+          (object, header) => storedRecord(header, object.byteLength),
+        );
+        if (record) records.set(task, record);
+      } catch (error) {
+        if (!isFuseError(error, "StorageError") || !isBad(error)) throw error;
+        records.set(task, error);
       }
-    };
-    await Promise.all(Array.from({ length: RECORDS_AT_ONCE }, readOn));
+    });
     return records;
   }
 
@@ -211,9 +207,9 @@ export class TaskStorage implements Storage {
     const { taskName, pattern } = checkSelection(selection);
     const names = taskName === undefined ? await this.listTasks(workflow, pattern) : [taskName];
     let removed = 0;
-    for (const name of names) {
+    await forEachAtOnce(names, async (name) => {
       if (await this.#places.removeObject(folderOf(workflow), objectOf(name))) removed++;
-    }
+    });
     return removed;
   }
 
@@ -325,6 +321,17 @@ export class TaskStorage implements Storage {
       await object?.close();
     }
   }
+}
+
+async function forEachAtOnce(
+  names: readonly string[],
+  action: (name: string) => Promise<void>,
+): Promise<void> {
+  const waiting = names.values();
+  const goOn = async () => {
+    for (const name of waiting) await action(name);
+  };
+  await Promise.all(Array.from({ length: MOST_AT_ONCE }, goOn));
 }
 
 /** Whether a value is of no use, rather than the storage out of order. */
