@@ -17,9 +17,9 @@ export class Keeper {
 
   /** The stored value, or `UNREADABLE` with a warning. */
   async read(i: number): Promise<unknown> {
-    const { graph, storage, workflowName, watchers } = this.#setup;
+    const { graph, storage, workflowName, watchers, reuse } = this.#setup;
     try {
-      return await storage!.readTask(workflowName, graph.nodes[i].name);
+      return await storage!.readTask(workflowName, graph.nodes[i].name, reuse!.expected(i));
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       watchers.warn(`${error.message} It is computed again.`);
@@ -43,15 +43,14 @@ export class Keeper {
     } catch (error) {
       if (!isFuseError(error, "CodecError")) throw error;
       watchers.warn(`"${name}" will run again next time. ${error.message}`);
-      reuse!.hasRun(i, undefined);
+      reuse!.hasRun(i, false);
       return { value, bytes: undefined };
     }
-    reuse!.hasRun(i, saved ?? undefined);
+    reuse!.hasRun(i, true, saved?.valueDigest);
     const isReadBack = storage!.alwaysRead || saved?.isSerialized;
-    return {
-      value: isReadBack ? await storage!.readTask(workflowName, name) : value,
-      bytes: saved?.bytes,
-    };
+    const kept = isReadBack ? await this.read(i) : value;
+    // Somebody may have replaced it already: what was computed is as right.
+    return { value: kept === UNREADABLE ? value : kept, bytes: saved?.bytes };
   }
 }
 

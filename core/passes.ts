@@ -75,21 +75,24 @@ export class Passes {
     const initializations = initializeOnHost(graph);
     // Nothing is awaited without need: synchronous nodes run before `run` returns.
     let have: ReadonlyMap<number, unknown> = new Map();
+    let isPrepared = false;
     try {
       if (storage) {
-        const onRun = () => this.#createEarly(initializations, warn);
-        this.#reuse = await findReuse({ ...this.#setup, initializations, warn, onRun });
+        const onRun = () => void this.#create(initializations, warn);
+        const search = findReuse({ ...this.#setup, initializations, warn, onRun });
+        this.#reuse = await this.#unlessAborted(search);
       }
-      for (;;) {
+      for (let pass = 0;; pass++) {
         const available = this.#available(have);
         const actions = this.#plan(available, have);
         const runsAny = actions.some((action) => action >= RUN);
-        if (runsAny && !this.#executor) {
-          const made = this.#creating ?? this.#createExecutor(initializations, warn);
-          this.#executor = isPromiseLike(made) ? await made : made;
+        if (runsAny && !isPrepared) {
+          isPrepared = true;
+          const made = this.#create(initializations, warn);
+          this.#executor = isPromiseLike(made) ? await this.#unlessAborted(made) : made;
+          if (storage) await this.#unlessAborted(storage.newWorkflow(workflowName));
         }
-        if (storage && runsAny) await storage.newWorkflow(workflowName);
-        if (watchers.isAny) {
+        if (watchers.isAny && pass === 0) {
           watchers.runStart({ workflowName, ...countActions(actions, available) });
         }
         const outcome = await this.#start(actions, available, have);
@@ -105,10 +108,30 @@ export class Passes {
     }
   }
 
-  /** Workers may start while it is found out what they have to do. */
-  #createEarly(initializations: Initializations, warn: (message: string) => void): void {
-    this.#creating = Promise.resolve(this.#createExecutor(initializations, warn));
-    this.#creating.catch(() => {});
+  /** Makes the executor, if it is not being made: workers may start while it is found out what they have to do. */
+  #create(
+    initializations: Initializations,
+    warn: (message: string) => void,
+  ): Executor | Promise<Executor> {
+    const known = this.#executor ?? this.#creating;
+    if (known) return known;
+    const made = this.#createExecutor(initializations, warn);
+    if (!isPromiseLike(made)) return this.#executor = made;
+    this.#creating = made;
+    made.catch(() => {});
+    return made;
+  }
+
+  /** Waits, unless the run is cancelled meanwhile: then nobody waits for it any more. */
+  #unlessAborted<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this.#setup;
+    if (!signal) return promise;
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal.reason);
+      if (signal.aborted) abort();
+      signal.addEventListener("abort", abort, { once: true });
+      promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
   }
 
   #available(have: ReadonlyMap<number, unknown>): Available {

@@ -85,7 +85,9 @@ function tryPlan(
   }
 
   for (let i = nodes.length - 1; i >= 0; i--) {
-    const action = isBlocked?.[i] ? LEAVE : mustRun[i] ? RUN : decide(i);
+    let action = isBlocked?.[i] === 1 ? LEAVE : mustRun[i] ? RUN : decide(i);
+    // A call whose value is there, but which can't run again, as one before it can't.
+    if (action === RUN && isBlocked?.[i] === 2) action = LEAVE;
     actions[i] = action;
     if (action === CHECK) {
       need(i, MAYBE_NEEDED);
@@ -131,17 +133,19 @@ function tryPlan(
 
 /** A mark for each node that failed, or that can't run as one that it depends on failed. */
 export function findBlocked(graph: Graph, available: Available): Uint8Array {
-  const { inputs, inputOffsets, previous, nodes } = graph;
+  const { inputs, inputOffsets, previous, instances, nodes } = graph;
   const isBlocked = new Uint8Array(nodes.length);
+  /** Also of those that have a value: they could not be run. */
   for (let i = 0; i < nodes.length; i++) {
-    if (available.hasFailed(i)) isBlocked[i] = 1;
-    else if (available.isStored(i) || available.has(i)) continue;
-    else if (previous[i] >= 0 && isBlocked[previous[i]]) isBlocked[i] = 1;
-    else {
-      for (let at = inputOffsets[i]; at < inputOffsets[i + 1] && !isBlocked[i]; at++) {
-        isBlocked[i] = isBlocked[inputs[at]];
-      }
+    const before = previous[i];
+    let cannotRun = available.hasFailed(i) ||
+      (before >= 0 && isBlocked[before] > 0 &&
+        !(available.has(instances[i]) && available.hasRun(before) && !available.hasFailed(before)));
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1] && !cannotRun; at++) {
+      cannotRun = isBlocked[inputs[at]] === 1;
     }
+    if (!cannotRun) continue;
+    isBlocked[i] = !available.hasFailed(i) && (available.isStored(i) || available.has(i)) ? 2 : 1;
   }
   return isBlocked;
 }

@@ -18,13 +18,15 @@ interface CodePart {
 export type Parents = readonly (readonly [name: string, identity: string])[];
 
 const SHORT_DIGEST = 16;
+// A longer text is known by its digest, so that it is not held on to.
+const LONG_TEXT = 100;
 
 /** The recipes of a graph's nodes, all but their parents' identities. */
 export class Recipes {
   readonly #graph: Graph;
   readonly #reader: RecipeReader;
   readonly #codes: readonly CodePart[];
-  readonly #inputs: (string | undefined)[];
+  readonly #inputs: { readonly digest: string; readonly texts: readonly string[] }[];
   /** Of what nothing tells the arguments from others: why. */
   readonly #unknown = new Map<number, string>();
   readonly #remark: (remark: string) => void;
@@ -38,8 +40,12 @@ export class Recipes {
     this.#graph = graph;
     this.#reader = reader;
     this.#codes = codes;
-    this.#inputs = new Array(graph.nodes.length);
     this.#remark = remark;
+    // Now, as a function may change what it is given.
+    this.#inputs = graph.nodes.map(({ args }, i) => {
+      const texts = args.map((arg) => this.#describe(i, arg));
+      return { digest: reader.digest(...texts), texts };
+    });
   }
 
   /** Follows the code of all nodes; `remark` is told, once for each, what could not be followed. */
@@ -55,7 +61,6 @@ export class Recipes {
 
   /** Why nothing tells the node's arguments from others; then its value can't be used again. */
   whyUnknown(i: number): string | undefined {
-    this.inputs(i);
     return this.#unknown.get(i);
   }
 
@@ -66,7 +71,7 @@ export class Recipes {
 
   /** Digest of the arguments as they were written. */
   inputs(i: number): string {
-    return this.#inputs[i] ??= this.#reader.digest(...this.#describeArguments(i));
+    return this.#inputs[i].digest;
   }
 
   /** What tells the node's value from others, where the value itself is not looked at. */
@@ -82,7 +87,7 @@ export class Recipes {
       inputs: this.inputs(i),
       parents,
       codeParts: this.#codes[i].parts,
-      inputParts: this.#describeArguments(i)
+      inputParts: this.#inputs[i].texts
         .map((text) => this.#reader.digest(text).slice(0, SHORT_DIGEST)),
     };
   }
@@ -100,15 +105,11 @@ export class Recipes {
       : `argument ${at + 1} changed`;
   }
 
-  /** A text for each argument: equal for equal arguments. */
-  #describeArguments(i: number): string[] {
-    return this.#graph.nodes[i].args.map((arg) => this.#describe(i, arg));
-  }
-
+  /** A text that is equal for equal arguments. */
   #describe(i: number, arg: unknown): string {
     switch (typeof arg) {
       case "string":
-        return `"${arg}`;
+        return arg.length < LONG_TEXT ? `"${arg}` : `text ${this.#reader.digest(arg)}`;
       case "number":
         return Object.is(arg, -0) ? "-0" : String(arg);
       case "boolean":

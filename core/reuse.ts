@@ -11,7 +11,7 @@ import type { Graph } from "./graph.ts";
 import { findNumbers } from "./query.ts";
 import type { Pattern } from "./names.ts";
 import type { Parents, Recipes } from "./recipes.ts";
-import type { Recipe, Saved, StoredRecord } from "./storage.ts";
+import type { ExpectedValue, Recipe, StoredRecord } from "./storage.ts";
 
 /** When a stored value is used: when running the node would give the same, or whenever there is one of its name. */
 export type ReuseRule = "exact" | "name";
@@ -42,6 +42,8 @@ export class Reuse {
   readonly #standings: Standing[];
   /** What tells a node's value from others, once it is known. */
   readonly #identities: (string | undefined)[];
+  /** Of the stored values that are right, what the storage tells them apart by. */
+  readonly #digests: (string | undefined)[];
   /** The same for the state in which a call leaves its instance. */
   readonly #states: (string | undefined)[];
   readonly #reasons = new Map<number, string>();
@@ -52,6 +54,7 @@ export class Reuse {
     const count = setup.graph.nodes.length;
     this.#standings = new Array(count).fill("none");
     this.#identities = new Array(count);
+    this.#digests = new Array(count);
     this.#states = new Array(count);
     this.#forced = new Set(
       setup.rerun === undefined ? [] : findNumbers(setup.graph, setup.rerun),
@@ -102,10 +105,17 @@ export class Reuse {
     }
   }
 
-  /** The node has run, and its value was saved if it could be. */
-  hasRun(i: number, saved: Saved | undefined): void {
-    this.#standings[i] = saved ? "right" : "none";
-    this.#settle(i, saved?.valueDigest);
+  /** The node has run; whether its value was saved, and what tells that from others if the storage knows. */
+  hasRun(i: number, isSaved: boolean, valueDigest?: string): void {
+    this.#standings[i] = isSaved ? "right" : "none";
+    this.#digests[i] = valueDigest;
+    this.#settle(i, valueDigest);
+  }
+
+  /** Which stored value is right; `undefined` if the storage does not tell them apart. */
+  expected(i: number): ExpectedValue | undefined {
+    const valueDigest = this.#digests[i];
+    return valueDigest === undefined ? undefined : { valueDigest };
   }
 
   /** The node's stored value can't be read. */
@@ -120,7 +130,9 @@ export class Reuse {
     if (reason !== undefined && reason !== MAYBE) this.#reasons.set(i, reason);
     const { records, graph } = this.#setup;
     if (reason === undefined) {
-      this.#settle(i, (records.get(graph.nodes[i].name) as StoredRecord).valueDigest);
+      const { valueDigest } = records.get(graph.nodes[i].name) as StoredRecord;
+      this.#digests[i] = valueDigest || undefined;
+      this.#settle(i, valueDigest);
     } else if (!this.isStorable(i)) this.#settle(i, undefined);
     else if (this.#isOfInstance(i)) this.#settleState(i);
   }

@@ -108,7 +108,10 @@ export class Run implements Pass {
         untilLook = now - lastLook > SMALL_MS ? 0 : SMALL_NODES;
         lastLook = now;
       }
-      this.#launch(this.#readiness.next());
+      const i = this.#readiness.next();
+      // What is stored is read all the same: another damaged value is better known now than in the next pass.
+      if (this.#isPutOff && this.actions[i] !== READ) continue;
+      this.#launch(i);
       if (signal?.aborted) return this.#settle({ error: signal.reason });
     }
     if (this.#inHand === 0 && (this.#isStopped || !this.#readiness.hasReady)) this.#settle();
@@ -121,7 +124,7 @@ export class Run implements Pass {
   };
 
   get #isStopped(): boolean {
-    return this.#hasFailed || this.#isPutOff || this.#isSettled;
+    return this.#hasFailed || this.#isSettled;
   }
 
   readersLeft(i: number): number {
@@ -164,9 +167,17 @@ export class Run implements Pass {
   /** All that the node reads is known: its stored value is right, or it runs. */
   #check(i: number): void {
     if (this.#setup.reuse!.check(i)) return this.#reuse(i);
-    if (this.#graph.instances[i] >= 0) return void this.#deferred.push(i);
+    if (this.#graph.instances[i] >= 0 && !this.#canFollow(i)) return void this.#deferred.push(i);
     this.actions[i] = RUN;
     for (const input of this.#readiness.reopen(i)) this.#startReading(input);
+  }
+
+  /** Whether the call's instance is there as the call before has left it. */
+  #canFollow(i: number): boolean {
+    const { instances, previous } = this.#graph;
+    const [instance, before] = [instances[i], previous[i]];
+    if (this.actions[before] === RUN) return this.#hasRun[before] === 1;
+    return this.actions[instance] === HAVE && (before === instance || this.#hasRun[before] === 1);
   }
 
   /** The node's stored value is right; it is read if somebody is known to need it. */
@@ -231,7 +242,7 @@ export class Run implements Pass {
     if (this.actions[i] === RUN && value !== HELD && this.#isSaved(i)) {
       return this.#save(i, value, started);
     }
-    if (this.actions[i] === RUN) this.#setup.reuse?.hasRun(i, undefined);
+    if (this.actions[i] === RUN) this.#setup.reuse?.hasRun(i, false);
     this.#end(i, value, started);
   }
 

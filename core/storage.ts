@@ -41,6 +41,9 @@ export interface StoredRecord {
   readonly bytes: number;
 }
 
+/** Which value is wanted: another one, that somebody has saved meanwhile, is as good as none. */
+export type ExpectedValue = Pick<StoredRecord, "valueDigest">;
+
 /** What was saved. */
 export interface Saved extends Omit<StoredRecord, "recipe"> {
   /** Whether a serializer took part: then readers are given what is read back, as the next run gives it to them. */
@@ -114,10 +117,10 @@ export interface Storage {
    */
   save(workflow: string, task: string, value: unknown, origin?: Origin): Promise<Saved | void>;
   /**
-   * Reads a value.
+   * Reads a value; with `expected`, that very one.
    * @throws {StorageError} If there is none (`reason` `"missing"`), or it is damaged (`"damaged"`) and was set aside.
    */
-  readTask(workflow: string, task: string): Promise<unknown>;
+  readTask(workflow: string, task: string, expected?: ExpectedValue): Promise<unknown>;
   /**
    * Tells of a stored value without reading it.
    * @throws {StorageError} As `readTask` does.

@@ -5,8 +5,8 @@
  * done: whatever a killed process has left is found there, a day later, without a look at everything else.
  */
 
-import { randomBytes } from "node:crypto";
-import { isFuseError } from "../core/errors.ts";
+import { CodecError, isFuseError } from "../core/errors.ts";
+import { isPlaceId, newPlaceId, timeOfPlace } from "./_place_ids.ts";
 import { type Header, readHeader } from "./codec.ts";
 import type { ObjectStore, OpenObject, Place } from "./object_store.ts";
 
@@ -52,12 +52,15 @@ export class PartPlaces {
 
   /** A place of an object. */
   at(folder: string, object: string, id: string): Place {
+    if (!isPlaceId(id)) throw new CodecError(`It refers to a place of a strange name.`);
     return this.#objects.place(folder, `parts/${object}/${id}`);
   }
 
   /** Whether a folder has no places for sure. */
   isUnused(folder: string): boolean {
-    return this.#used.get(folder) === false || this.#objects.hasPlace?.(folder, PENDING) === false;
+    // Another process may have begun to use some since this one looked.
+    const has = this.#objects.hasPlace?.(folder, PENDING) ?? this.#used.get(folder);
+    return has === false;
   }
 
   /**
@@ -71,7 +74,7 @@ export class PartPlaces {
     put: (places: readonly string[]) => Promise<T>,
   ): Promise<T> {
     const before = await this.#placesBefore(folder, object);
-    const places = Array.from({ length: count }, newId);
+    const places = Array.from({ length: count }, newPlaceId);
     if (count + before.places.length === 0) return await put(places);
     const done = await this.announce(folder, object, [...places, ...before.places]);
     try {
@@ -104,7 +107,7 @@ export class PartPlaces {
       this.#used.set(folder, true);
     }
     const pending: Pending = { object, places };
-    const note = this.#objects.place(folder, `${PENDING}/${newId()}`);
+    const note = this.#objects.place(folder, `${PENDING}/${newPlaceId()}`);
     await note.write(PENDING_FILE, new TextEncoder().encode(JSON.stringify(pending)));
     return async (superfluous: readonly string[], tellOwners?: () => Promise<void>) => {
       try {
@@ -124,7 +127,8 @@ export class PartPlaces {
     this.#used.set(folder, found.has(USED_FILE));
     for (const name of found.keys()) {
       const [id, file] = name.split("/");
-      if (file !== PENDING_FILE || Date.now() - timeOf(id) < LEFTOVER_AGE_MS) continue;
+      if (file !== PENDING_FILE || Date.now() - timeOfPlace(id) < LEFTOVER_AGE_MS) continue;
+      if (!isPlaceId(id)) continue;
       const { object, places } = parsePending(await notes.read(name));
       const referred = await this.#ownedBy(folder, object);
       if (!referred) continue;
@@ -169,20 +173,14 @@ export class PartPlaces {
   }
 }
 
-/** A name for a place; when it was made can be told from it. */
-function newId(): string {
-  return `${Date.now().toString(36)}-${randomBytes(8).toString("hex")}`;
-}
-
-function timeOf(id: string): number {
-  return parseInt(id, 36) || 0;
-}
-
-/** A note that was cut off names nothing: it is written before the places are. */
+/** A note that was cut off, or that is none of ours, names nothing: it is written before the places are. */
 function parsePending(bytes: Uint8Array | undefined): Pending {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const { object, places } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Pending>;
+    const isObject = typeof object === "string" && /^[^/\\]+\.fuse$/.test(object);
+    if (isObject && Array.isArray(places) && places.every(isPlaceId)) return { object, places };
   } catch {
-    return { object: "", places: [] };
+    // As said above.
   }
+  return { object: "", places: [] };
 }

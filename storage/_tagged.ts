@@ -64,12 +64,13 @@ function tagObject(
   // One that stands in two places must be one again.
   if (seen.has(value) || depth > DEEPEST) return UNFIT;
   seen.add(value);
+  if (find?.(value) !== undefined) return UNFIT;
   if (value instanceof Date) {
     const isPlain = Object.getPrototypeOf(value) === Date.prototype &&
       Object.keys(value).length === 0;
     return isPlain ? `$date:${value.getTime()}` : UNFIT;
   }
-  if (!isJsonContainer(value) || find?.(value) !== undefined) return UNFIT;
+  if (!isJsonContainer(value)) return UNFIT;
   // A copy is made when the first of its parts has to change.
   let copy: Record<string, unknown> | undefined;
   for (const key of Object.keys(value)) {

@@ -20,6 +20,7 @@ import { createHash } from "node:crypto";
 import { CodecError, isFuseError, UnsupportedError } from "../core/errors.ts";
 import type { Origin, Recipe, StoredRecord, TaskInfo } from "../core/storage.ts";
 import { VERSION } from "../core/version.ts";
+import { isPlaceId } from "./_place_ids.ts";
 import { decodeValue, type EncodedValue, type Encoding } from "./_values.ts";
 
 /** What an object says of itself. */
@@ -162,10 +163,12 @@ function parseHeader(text: string): HeaderFields {
 /** Somebody may have forged it: what is read by its lengths must be there, and names must be texts. */
 function isComplete(fields: HeaderFields): boolean {
   const { task, workflow, savedAt, payloadDigest, encoding, textBytes, partBytes } = fields;
+  const { places = [] } = fields;
   const isLength = (length: unknown) => Number.isSafeInteger(length) && (length as number) >= 0;
   return [task, workflow, savedAt, payloadDigest, encoding].every((text) =>
     typeof text === "string"
-  ) && isLength(textBytes) && Array.isArray(partBytes) && partBytes.every(isLength);
+  ) && isLength(textBytes) && Array.isArray(partBytes) && partBytes.every(isLength) &&
+    Array.isArray(places) && places.every(isPlaceId);
 }
 
 /** Gives what serializers kept of a value, from what the value's last part says of it. */
@@ -233,12 +236,22 @@ export function taskInfo(header: Header, bytes: number): TaskInfo {
 /** What a header tells the next run. */
 export function storedRecord(header: Header, bytes: number): StoredRecord {
   const { functionDigest: code, inputsDigest: inputs, recipe, payloadDigest } = header;
-  const isKnown = recipe !== undefined && code !== null && inputs !== null;
+  const isKnown = typeof code === "string" && typeof inputs === "string" && isRecipe(recipe);
   return {
     valueDigest: payloadDigest,
     recipe: isKnown ? { code, inputs, ...recipe } : undefined,
     bytes: bytes + (header.placeBytes ?? 0),
   };
+}
+
+/** Somebody else may have written it: then nothing is known of what the value was made from. */
+function isRecipe(recipe: Header["recipe"] | null): recipe is NonNullable<Header["recipe"]> {
+  const { parents, codeParts, inputParts } = recipe ?? {};
+  const areTexts = (list: unknown) =>
+    Array.isArray(list) && list.every((text) => typeof text === "string");
+  return Array.isArray(parents) && parents.every((pair) => areTexts(pair) && pair.length === 2) &&
+    typeof codeParts === "object" && codeParts !== null && areTexts(Object.values(codeParts)) &&
+    areTexts(inputParts);
 }
 
 function recipeFields(recipe: Recipe | undefined) {

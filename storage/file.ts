@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
-import { FilePlace } from "./_places.ts";
+import { checkedName, FilePlace } from "./_places.ts";
 import { type ObjectStore, openBytes, type OpenObject, type Place } from "./object_store.ts";
 import { storageError, TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
@@ -165,7 +165,7 @@ export class FileObjects implements ObjectStore {
 
   place(folder: string, name: string): Place {
     return new FilePlace(
-      join(this.#root, folder, name),
+      join(this.#root, folder, checkedName(name)),
       (operation, path, action) => this.#attempt(operation, path, action),
     );
   }

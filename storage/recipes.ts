@@ -6,12 +6,15 @@ import type { RecipeReader } from "../core/storage.ts";
 import { CodecError, isFuseError } from "../core/errors.ts";
 import { readCode } from "./code/mod.ts";
 import { encodeValue } from "./_values.ts";
+import { LazyArray } from "./serializers/lazy_array.ts";
+import { LazyTable } from "./serializers/lazy_table.ts";
 
 /** Reads recipes in the way of all storages of this library. */
 export const recipes: RecipeReader = { digest, digestValue, readCode };
 
 function digest(...texts: readonly string[]): string {
-  return crypto.hash("sha256", texts.length === 1 ? texts[0] : texts.join("\u0000"));
+  // With lengths, so that texts put together otherwise are others.
+  return crypto.hash("sha256", texts.map((text) => `${text.length} ${text}`).join(""));
 }
 
 function digestValue(value: unknown): { digest: string; unfollowed?: string } {
@@ -19,6 +22,8 @@ function digestValue(value: unknown): { digest: string; unfollowed?: string } {
     return { digest: digestPlain(value) };
   } catch (error) {
     if (!isFuseError(error, "CodecError")) throw error;
+    // Its cause is a text or a number that is too long, or nesting that is too deep.
+    if (error.cause instanceof RangeError) throw error;
     const copier = new DescribingCopier();
     return { digest: digestPlain(copier.copy(value)), unfollowed: copier.unfollowed };
   }
@@ -32,22 +37,28 @@ function digestPlain(value: unknown): string {
   return hash.digest("hex");
 }
 
+// Far from where the stack ends.
+const DEEPEST = 1_000;
+
 /** Copies a value with descriptions in the places of functions and instances, which can't be stored. */
 class DescribingCopier {
   unfollowed: string | undefined;
   readonly #copies = new Map<object, unknown>();
+  #depth = 0;
 
   copy(value: unknown): unknown {
     if (typeof value === "function") {
       this.unfollowed = "a function among its arguments is compared by its own text alone";
-      return { "\u0000function": sourceOf(value as (...args: never[]) => unknown) };
+      return { "\u0000function": sourceOf(value as AnyCode) };
     }
     if (typeof value === "symbol") return { "\u0000symbol": String(value) };
     if (typeof value !== "object" || value === null) return value;
     const known = this.#copies.get(value);
     if (known !== undefined) return known;
-    if (isStorable(value)) return value;
-    return Array.isArray(value) ? this.#fill(value, []) : this.#copyObject(value);
+    if (++this.#depth > DEEPEST) throw new CodecError("It is nested too deeply to be compared.");
+    const copy = Array.isArray(value) ? this.#fill(value, []) : this.#copyObject(value);
+    this.#depth--;
+    return copy;
   }
 
   #copyObject(value: object): unknown {
@@ -65,7 +76,17 @@ class DescribingCopier {
     }
     const { constructor } = Object.getPrototypeOf(value) ?? {};
     if (constructor === Object || constructor === undefined) return this.#fill(value, {});
-    const source = sourceOf(constructor);
+    if (value instanceof LazyArray || value instanceof LazyTable) {
+      return { "\u0000handle": value.identity };
+    }
+    // Dates, typed arrays and others that are kept as they are.
+    if (isStorable(value)) return value;
+    const source = sourcesOf(constructor);
+    if (/#[\p{ID_Start}$_]/u.test(source)) {
+      throw new CodecError(
+        `An instance of ${constructor.name} has private fields, which can't be compared.`,
+      );
+    }
     this.unfollowed = `an instance of ${constructor.name} among its arguments is compared by ` +
       "its fields and the text of its class alone";
     return this.#fill(value, { "\u0000class": source });
@@ -95,7 +116,18 @@ function isStorable(value: object): boolean {
   }
 }
 
-function sourceOf(code: (...args: never[]) => unknown): string {
+/** The text of a class and of those that it extends. */
+function sourcesOf(constructor: AnyCode): string {
+  const sources: string[] = [];
+  for (let code = constructor; code !== Function.prototype; code = Object.getPrototypeOf(code)) {
+    sources.push(sourceOf(code));
+  }
+  return sources.join("\n");
+}
+
+type AnyCode = (...args: never[]) => unknown;
+
+function sourceOf(code: AnyCode): string {
   const source = Function.prototype.toString.call(code);
   if (!source.includes("[native code]")) return source;
   throw new CodecError(

@@ -1,11 +1,14 @@
 /** What all storages do alike: names, globs, the format of objects, and what to do with a bad one. */
 
+import { forEachAtOnce } from "./_at_once.ts";
+import { Journals } from "./_journals.ts";
 import { checkSelection, compileGlob, folderOf, objectOf, SUFFIX } from "./_names.ts";
 import { PartPlaces } from "./_part_places.ts";
 import { loadTaken, removeTaken, Serializers, writeTaken } from "./_taken.ts";
 import { encodeValue } from "./_values.ts";
 import { CodecError, isFuseError, StorageError, type StorageOperation } from "../core/errors.ts";
 import type {
+  ExpectedValue,
   Origin,
   RecipeReader,
   Saved,
@@ -38,10 +41,8 @@ export interface TaskStorageOptions {
 }
 
 const DAMAGED_SUFFIX = ".damaged";
-const JOURNAL_SUFFIX = ".jsonl";
+const REPLACED = Symbol("replaced");
 const OWN_SUFFIX = /\.(fuse|fuse\.damaged|jsonl)$/;
-// Enough for a store over a network to be busy, few enough for it not to refuse.
-const MOST_AT_ONCE = 32;
 
 /** A storage of tasks in any place that keeps objects. */
 export class TaskStorage implements Storage {
@@ -50,11 +51,13 @@ export class TaskStorage implements Storage {
   readonly recipes: RecipeReader = recipes;
   readonly #objects: ObjectStore;
   readonly #places: PartPlaces;
+  readonly #journals: Journals;
   readonly #serializers = new Serializers(stockSerializers);
 
   /** @ignore Made by `storageFactory`. */
   constructor(objects: ObjectStore, options: TaskStorageOptions = {}) {
     this.#objects = objects;
+    this.#journals = new Journals(objects);
     this.#places = new PartPlaces(objects, async (object, header, placeOf) => {
       const records = await readTaken(object, header);
       return () => removeTaken(records, this.#serializers, placeOf);
@@ -110,17 +113,22 @@ export class TaskStorage implements Storage {
     });
   }
 
-  async readTask(workflow: string, task: string): Promise<unknown> {
-    const read = await this.#open(workflow, task, async (object, header) => ({
-      value: await readValue(object, header, (records) =>
-        loadTaken(
-          records,
-          this.#serializers,
-          (index) => this.#places.at(folderOf(workflow), objectOf(task), header.places![index]),
-        )),
-    }));
+  async readTask(workflow: string, task: string, expected?: ExpectedValue): Promise<unknown> {
+    const placeOf = (header: Header) => (index: number) =>
+      this.#places.at(folderOf(workflow), objectOf(task), header.places![index]);
+    const read = await this.#open(workflow, task, async (object, header) => {
+      if (expected && expected.valueDigest !== header.payloadDigest) return REPLACED;
+      const load = (records: ArrayBuffer) => loadTaken(records, this.#serializers, placeOf(header));
+      return { value: await readValue(object, header, load) };
+    });
     if (!read) throw await this.#missing(workflow, task);
-    return read.value;
+    if (read !== REPLACED) return read.value;
+    throw storageError(
+      "read",
+      "missing",
+      task,
+      `The stored value of "${task}" in ${this.location} has been replaced meanwhile, by another run.`,
+    );
   }
 
   async taskInfo(workflow: string, task: string): Promise<TaskInfo> {
@@ -153,28 +161,16 @@ export class TaskStorage implements Storage {
     return records;
   }
 
-  async addToJournal(workflow: string, run: string, lines: string): Promise<void> {
-    await this.#objects.append(folderOf(workflow), keyOf(run) + JOURNAL_SUFFIX, lines);
+  addToJournal(workflow: string, run: string, lines: string): Promise<void> {
+    return this.#journals.add(folderOf(workflow), run, lines);
   }
 
-  async listRuns(workflow: string): Promise<string[]> {
-    const runs: string[] = [];
-    for (const object of await this.#objects.list(folderOf(workflow))) {
-      if (!object.endsWith(JOURNAL_SUFFIX)) continue;
-      const run = nameOf(object.slice(0, -JOURNAL_SUFFIX.length));
-      if (run !== undefined) runs.push(run);
-    }
-    return runs.sort();
+  listRuns(workflow: string): Promise<string[]> {
+    return this.#journals.list(folderOf(workflow));
   }
 
-  async readJournal(workflow: string, run: string): Promise<string | undefined> {
-    const object = await this.#objects.open(folderOf(workflow), keyOf(run) + JOURNAL_SUFFIX);
-    if (!object) return undefined;
-    try {
-      return new TextDecoder().decode(await object.read(0, object.byteLength));
-    } finally {
-      await object.close();
-    }
+  readJournal(workflow: string, run: string): Promise<string | undefined> {
+    return this.#journals.read(folderOf(workflow), run);
   }
 
   async hasTask(workflow: string, task: string): Promise<boolean> {
@@ -245,13 +241,13 @@ export class TaskStorage implements Storage {
       const isDamaged = isFuseError(error, "CodecError");
       const name = objectOf(task);
       const aside = name + DAMAGED_SUFFIX;
-      if (isDamaged) await this.#setAside(folderOf(workflow), name, aside, places);
+      const isAside = isDamaged && await this.#setAside(folderOf(workflow), name, aside, places);
       throw storageError(
         "read",
         isDamaged ? "damaged" : "unsupported",
         task,
         `Cannot read the stored value of "${task}" in ${this.location}: ${error.message}` +
-          (isDamaged ? ` It was set aside as ${aside}.` : ""),
+          (isAside ? ` It was set aside as ${aside}.` : ""),
         error,
       );
     }
@@ -275,10 +271,16 @@ export class TaskStorage implements Storage {
     }
   }
 
-  /** What serializers kept of it is not lost at once either. */
+  /** Whether it could be: where nothing may be written, it stays. What serializers kept of it is not lost at once either. */
   async #setAside(folder: string, name: string, aside: string, places: readonly string[]) {
-    if (places.length > 0) await this.#places.announce(folder, name, places);
-    await this.#objects.rename(folder, name, aside);
+    try {
+      if (places.length > 0) await this.#places.announce(folder, name, places);
+      await this.#objects.rename(folder, name, aside);
+      return true;
+    } catch (error) {
+      if (isFuseError(error, "StorageError")) return false;
+      throw error;
+    }
   }
 
   async #missing(workflow: string, task: string): Promise<StorageError> {
@@ -321,17 +323,6 @@ export class TaskStorage implements Storage {
       await object?.close();
     }
   }
-}
-
-async function forEachAtOnce(
-  names: readonly string[],
-  action: (name: string) => Promise<void>,
-): Promise<void> {
-  const waiting = names.values();
-  const goOn = async () => {
-    for (const name of waiting) await action(name);
-  };
-  await Promise.all(Array.from({ length: MOST_AT_ONCE }, goOn));
 }
 
 /** Whether a value is of no use, rather than the storage out of order. */
