@@ -36,7 +36,7 @@ function sheetOf(value: unknown): Sheet | undefined {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   if (value.every(isRecord)) return recordSheet(value);
   if (value.every(isList)) return { rows: value.map((row) => Array.from(row)) };
-  if (value.every(isCell)) return { rows: value.map((cell) => [cell]) };
+  if (value.every(isCell)) return { rows: Array.from(value, (cell) => [cell]) };
 }
 
 function recordSheet(records: readonly Record<string, unknown>[]): Sheet {

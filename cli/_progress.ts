@@ -107,10 +107,13 @@ class ProgressState {
       return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
     }
     if (ran === 0) {
-      return `Nothing had to run: all ${count(reused, "result")} are in storage ` +
+      const all = reused === 1 ? "its result is" : `all ${count(reused, "result")} are`;
+      return `Nothing had to run: ${all} in storage ` +
         `(${this.#location}), ${read} needed reading (${took}).`;
     }
-    const stored = reused > 0 ? `, ${count(reused, "result")} were in storage` : "";
+    const stored = reused > 0
+      ? `, ${count(reused, "result")} ${reused === 1 ? "was" : "were"} in storage`
+      : "";
     return `${
       count(ran, "node")
     } ran${stored} in ${took}; results are stored in ${this.#location}.`;

@@ -130,7 +130,7 @@ export class PartPlaces {
       if (file !== PENDING_FILE || Date.now() - timeOfPlace(id) < LEFTOVER_AGE_MS) continue;
       if (!isPlaceId(id)) continue;
       const { object, places } = parsePending(await notes.read(name));
-      const referred = await this.#ownedBy(folder, object);
+      const referred = object === "" ? NONE : await this.#ownedBy(folder, object);
       if (!referred) continue;
       await this.#remove(folder, object, places.filter((id) => !referred.places.includes(id)));
       await this.#objects.place(folder, `${PENDING}/${id}`).remove();

@@ -1,7 +1,7 @@
 /** What went wrong at an S3 server, in one line and without a secret. */
 
 import type { StorageError, StorageOperation, StorageReason } from "../core/errors.ts";
-import { storageError } from "./task_storage.ts";
+import { storageError } from "./_errors.ts";
 
 /** Where a request went. */
 export interface Target {

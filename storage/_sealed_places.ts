@@ -81,9 +81,12 @@ export class SealedPlace implements Place {
   readonly digest: string;
   readonly #place: Place;
   readonly #files: ReadonlyMap<string, SealedFile>;
+  readonly #setAside: (() => Promise<boolean>) | undefined;
 
-  constructor(place: Place, files: readonly SealedFile[]) {
+  /** `setAside` sets the whole value aside, whose part this is, and gives whether it did. */
+  constructor(place: Place, files: readonly SealedFile[], setAside?: () => Promise<boolean>) {
     this.#place = place;
+    this.#setAside = setAside;
     this.path = place.path;
     this.location = place.location;
     this.digest = createHash("sha256").update(JSON.stringify(files)).digest("hex");
@@ -126,7 +129,11 @@ export class SealedPlace implements Place {
     const bytes = await this.#place.read(name, isWhole ? undefined : { offset, length });
     const expected = digests.slice(first * DIGEST_TEXT).slice(0, digestsLength(length));
     if (bytes?.length !== length || digestsOf(bytes) !== expected) {
-      throw this.#bad(name, bytes !== undefined);
+      const { message } = this.#bad(name, bytes !== undefined);
+      const isAside = await this.#setAside?.().catch(() => false);
+      throw new CodecError(
+        message + (isAside ? " The value was set aside: the next run computes it again." : ""),
+      );
     }
     return start === offset && end === offset + length
       ? bytes

@@ -1,5 +1,6 @@
 /** A look over a value before it is stored: whether JSON keeps it, and what in it needs more care. */
 
+import { CodecError } from "../core/errors.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { isPlain, type Shell, shellOf } from "./_shells.ts";
 
@@ -60,7 +61,8 @@ export function isJson(root: unknown, find?: SerializerFinder): boolean {
 /** Whether JSON keeps an object, apart from what is in it. */
 export function isJsonContainer(value: object): boolean {
   if (Array.isArray(value)) {
-    return isDense(value) && !isLongNumberList(value);
+    return Object.getPrototypeOf(value) === Array.prototype && isDense(value) &&
+      !isLongNumberList(value);
   }
   return Object.getPrototypeOf(value) === Object.prototype &&
     Object.getOwnPropertySymbols(value).length === 0;
@@ -102,7 +104,7 @@ export function survey(root: unknown, find?: SerializerFinder): Survey {
       extend(ranges, value.buffer, start, value.byteOffset + value.byteLength);
     } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
       extend(ranges, value, 0, value.byteLength);
-    } else if (!isLongNumberList(value)) {
+    } else if (refuseExtended(value) || !isLongNumberList(value)) {
       const shell = shellOf(value, shells.size);
       if (shell) shells.set(value, shell);
       for (const inner of shell ? shell.fields.map((field) => field[1]) : contentsOf(value)) {
@@ -111,6 +113,19 @@ export function survey(root: unknown, find?: SerializerFinder): Survey {
     }
   }
   return { shells, ranges, taken };
+}
+
+const EXTENDABLE = [Array, Map, Set, Date, RegExp];
+
+/** What would come back without its own class is no plain data, though it is an array or a map. */
+function refuseExtended(value: object): false {
+  const prototype = Object.getPrototypeOf(value);
+  const base = EXTENDABLE.find((base) => value instanceof base && base.prototype !== prototype);
+  if (!base) return false;
+  throw new CodecError(
+    `The value can't be stored: it holds an instance of ${prototype?.constructor?.name}, which extends ${base.name}. ` +
+      `Return plain data, such as arrays, maps and plain objects.`,
+  );
 }
 
 function contentsOf(value: object): Iterable<unknown> {

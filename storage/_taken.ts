@@ -88,12 +88,16 @@ export async function writeTaken(
 export function loadTaken(
   text: ArrayBuffer,
   serializers: Serializers,
-  placeOf: (index: number) => Place,
+  { placeOf, setAside }: {
+    placeOf(index: number): Place;
+    /** Called when a part turns out to be damaged later, when it is read. */
+    setAside(): Promise<boolean>;
+  },
 ): Promise<unknown[]> {
   const records: TakenRecord[] = JSON.parse(new TextDecoder().decode(text));
   return Promise.all(records.map(async (record, index) => {
     const serializer = serializers.find(record.serializer);
-    const place = new SealedPlace(placeOf(index), record.files);
+    const place = new SealedPlace(placeOf(index), record.files, setAside);
     await place.check();
     return await load(serializer, place, record.notes);
   }));

@@ -6,6 +6,7 @@
  * JavaScript's own types; what is added here are binary parts for buffers and long lists of numbers, and errors.
  */
 
+import { Buffer } from "node:buffer";
 import { DevalueError, parse, stringify } from "./_libraries.ts";
 import { CodecError, UnsupportedError } from "../core/errors.ts";
 import { fillShells, makeShell, type Shell } from "./_shells.ts";
@@ -78,7 +79,9 @@ export function decodeValue(
     },
     Buffer: ([index]: [number]) => part(index),
     View: ([type, index, byteOffset, length]: ViewPayload) =>
-      new (viewClass(type))(part(index), byteOffset, length),
+      type === "Buffer"
+        ? Buffer.from(part(index), byteOffset, length)
+        : new (viewClass(type))(part(index), byteOffset, length),
     Numbers: ([index]: [number]) => Array.from(new Float64Array(part(index))),
     Shell: ([index, kind]: [number, string]) => shells[index] ??= makeShell(kind),
   });
@@ -134,8 +137,9 @@ function copyIfShared(
   return bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : bytes.slice();
 }
 
-/** The name of a view's standard class; `Buffer`, for one, is a `Uint8Array`. */
+/** The name of a view's class; of one that extends a standard class, that one's. */
 function viewName(view: ArrayBufferView): string {
+  if (Buffer.isBuffer(view)) return "Buffer";
   return Object.prototype.toString.call(view).slice("[object ".length, -1);
 }
 

@@ -8,7 +8,8 @@ import { join, resolve } from "node:path";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
 import { checkedName, FilePlace } from "./_places.ts";
 import { type ObjectStore, openBytes, type OpenObject, type Place } from "./object_store.ts";
-import { storageError, TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
+import { storageError } from "./_errors.ts";
+import { TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
 /** Options of {@link FileStorage}. */
 export interface FileStorageOptions extends TaskStorageOptions {
@@ -262,6 +263,11 @@ function explain(error: NodeJS.ErrnoException, path: string): [StorageReason, st
       return [
         "unavailable",
         `there is a file where a folder must be. Choose another folder than ${path}.`,
+      ];
+    case "EISDIR":
+      return [
+        "unavailable",
+        "there is a folder where a file must be. Remove it, or give it another name.",
       ];
     default:
       return ["unavailable", `${error.message}.`];

@@ -6,7 +6,8 @@ import { checkSelection, compileGlob, folderOf, objectOf, SUFFIX } from "./_name
 import { PartPlaces } from "./_part_places.ts";
 import { loadTaken, removeTaken, Serializers, writeTaken } from "./_taken.ts";
 import { encodeValue } from "./_values.ts";
-import { CodecError, isFuseError, StorageError, type StorageOperation } from "../core/errors.ts";
+import { CodecError, isFuseError, type StorageError } from "../core/errors.ts";
+import { storageError } from "./_errors.ts";
 import type {
   ExpectedValue,
   Origin,
@@ -114,11 +115,15 @@ export class TaskStorage implements Storage {
   }
 
   async readTask(workflow: string, task: string, expected?: ExpectedValue): Promise<unknown> {
-    const placeOf = (header: Header) => (index: number) =>
-      this.#places.at(folderOf(workflow), objectOf(task), header.places![index]);
+    const placesOf = ({ places = [] }: Header) => ({
+      placeOf: (index: number) =>
+        this.#places.at(folderOf(workflow), objectOf(task), places[index]),
+      setAside: () => this.#setAsideIfStill(workflow, task, places),
+    });
     const read = await this.#open(workflow, task, async (object, header) => {
       if (expected && expected.valueDigest !== header.payloadDigest) return REPLACED;
-      const load = (records: ArrayBuffer) => loadTaken(records, this.#serializers, placeOf(header));
+      const load = (records: ArrayBuffer) =>
+        loadTaken(records, this.#serializers, placesOf(header));
       return { value: await readValue(object, header, load) };
     });
     if (!read) throw await this.#missing(workflow, task);
@@ -271,6 +276,14 @@ export class TaskStorage implements Storage {
     }
   }
 
+  /** A value of which a part is damaged is set aside, unless it has been replaced since it was read. */
+  async #setAsideIfStill(workflow: string, task: string, places: readonly string[]) {
+    const header = await this.#read(workflow, task, (_, header) => header);
+    if (String(header?.places) !== String(places)) return false;
+    const object = objectOf(task);
+    return await this.#setAside(folderOf(workflow), object, object + DAMAGED_SUFFIX, places);
+  }
+
   /** Whether it could be: where nothing may be written, it stays. What serializers kept of it is not lost at once either. */
   async #setAside(folder: string, name: string, aside: string, places: readonly string[]) {
     try {
@@ -328,20 +341,4 @@ export class TaskStorage implements Storage {
 /** Whether a value is of no use, rather than the storage out of order. */
 function isBad(error: StorageError): boolean {
   return error.reason === "damaged" || error.reason === "unsupported";
-}
-
-/** A `StorageError`, in one line. */
-export function storageError(
-  operation: StorageOperation,
-  reason: StorageError["reason"],
-  key: string,
-  message: string,
-  cause?: unknown,
-): StorageError {
-  return new StorageError(message, {
-    operation,
-    key,
-    reason,
-    ...(cause !== undefined && { cause }),
-  });
 }

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { isFuseError, type StorageError } from "functionfuse";
 import type { Storage } from "functionfuse/storage";
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { beforeEach, describe, it } from "node:test";
 import { inspect } from "node:util";
 
@@ -153,6 +154,13 @@ export function testStorage(name: string, make: () => TestedStorage): void {
       await keeps({ big: new Float64Array(100_000).map((_, i) => i / 7) });
     });
 
+    it("such as buffers of node:buffer", async () => {
+      const bytes = Buffer.from("fuse");
+      const [back] = await roundTrip([bytes.subarray(1), undefined]) as Buffer[];
+      assert.ok(Buffer.isBuffer(back));
+      assert.equal(back.toString("latin1"), "use");
+    });
+
     it("as copies: neither side sees what the other changes", async () => {
       const value = { list: [1], bytes: new Uint8Array([1]) };
       const saving = storage.save(WORKFLOW, "value", value);
@@ -216,6 +224,11 @@ export function testStorage(name: string, make: () => TestedStorage): void {
         [Promise.resolve(1), /an instance of Promise/],
         [new WeakMap(), /an instance of WeakMap/],
         [new Map([["f", () => 1]]), /function/],
+        [
+          class Rows extends Array<number> {}.from([1, 2]),
+          /an instance of Rows, which extends Array/,
+        ],
+        [{ kept: [new class Table extends Map {}()] }, /an instance of Table, which extends Map/],
       ];
       for (const [value, message] of refused) {
         await assert.rejects(storage.save(WORKFLOW, "value", value), {
