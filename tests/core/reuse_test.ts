@@ -191,8 +191,8 @@ describe("Stored values", () => {
     const storage = new FileStorage({ path, serializers: [zarrSerializer()] });
     await storage.newWorkflow("w");
     await storage.save("w", "x", { data: new Float64Array(4), shape: [2, 2] });
-    mkdirSync(join(path, "w/pending/0-0000000000000000"), { recursive: true });
     for (const note of ['{"object":"x.fuse","places":["../../../../victim"]}', "null", "[]"]) {
+      mkdirSync(join(path, "w/pending/0-0000000000000000"), { recursive: true });
       writeFileSync(join(path, "w/pending/0-0000000000000000/places.json"), note);
       await storage.newWorkflow("w");
     }
