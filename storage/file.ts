@@ -73,9 +73,8 @@ export class FileObjects implements ObjectStore {
     const temporary = join(this.#root, folder, `.${randomBytes(12).toString("hex")}.tmp`);
     // In place, as the chunks are still the user's values, which the next node may change.
     return this.#attempt("save", path, () => {
-      fs.mkdirSync(join(this.#root, folder), { recursive: true });
       try {
-        writeChunks(temporary, chunks);
+        this.#inFolder(folder, () => writeChunks(temporary, chunks));
         fs.renameSync(temporary, path);
       } catch (error) {
         fs.rmSync(temporary, { force: true });
@@ -155,9 +154,19 @@ export class FileObjects implements ObjectStore {
   append(folder: string, name: string, text: string): Promise<void> {
     const path = join(this.#root, folder, name);
     return this.#attempt("save", path, () => {
-      fs.mkdirSync(join(this.#root, folder), { recursive: true });
-      fs.appendFileSync(path, text);
+      this.#inFolder(folder, () => fs.appendFileSync(path, text));
     });
+  }
+
+  /** Writes to a folder, which is made if it is not there: to ask each time would cost as much as writing. */
+  #inFolder(folder: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      fs.mkdirSync(join(this.#root, folder), { recursive: true });
+      write();
+    }
   }
 
   hasPlace(folder: string, name: string): boolean {
