@@ -1,153 +1,191 @@
-/** Code beside a variable's declaration that may change what it stands for. */
+/** What the top level of modules does when they are evaluated, and to which variables. */
 
-import type { Mutation } from "./_notes.ts";
-import { isFunctionSyntax, isTopLevel, type Item, type Module, usesWithin } from "./_module.ts";
+import { MAYBE } from "./_aliases.ts";
+import { Graph } from "./_graph.ts";
+import { isFunctionSyntax, type Item, type Module } from "./_module.ts";
 import { keyOf, type Project, type Target, targetOf } from "./_project.ts";
-import { isWithin, START, type Syntax } from "./_syntax.ts";
-import { canChange, isLibraryCall } from "./_values.ts";
+import { GLOBALS, Summarizer, type Summary } from "./_summaries.ts";
+import { START, type Syntax } from "./_syntax.ts";
+import { isConstant, isPlain } from "./_values.ts";
 
-/** A statement or declaration that may change something. */
-export interface Effect {
-  /** The key of what it may change. */
-  readonly key: string;
-  readonly item: Item;
+/** A statement or declaration that takes part in making what a variable stands for. */
+export interface Done {
+  readonly module: Module;
+  readonly target: Target;
 }
 
-type Place = readonly [module: Module, item: Item];
+/** What modules do together. */
+export interface State {
+  /** Modules that are imported only to be run. */
+  readonly runs: readonly Target[];
+  /** All that may change some of the variables, or what they share with others, in the order in which it is evaluated. */
+  changing(keys: readonly string[]): readonly Done[];
+  /** Functions that change them when they are called, by whomever. */
+  changers(keys: readonly string[]): readonly Target[];
+}
+
+/** An item that reads or changes what can be changed. */
+interface Step extends Done {
+  /** Of the variables that it uses and declares: they may share something after it. */
+  readonly keys: readonly string[];
+  readonly isEffect: boolean;
+}
 
 /** Finds effects; what was found for a module is kept. */
 export class Effects {
   readonly #project: Project;
-  readonly #direct = new Map<Module, ReadonlyMap<Item, ReadonlySet<string>>>();
-  readonly #calls = new Map<Item, readonly Place[]>();
-  readonly #all = new Map<Module, readonly Effect[]>();
+  readonly #graph: Graph;
+  readonly #steps = new Map<Module, readonly Step[]>();
+  readonly #functions = new Map<Syntax, Summary>();
+  readonly #states = new Map<string, State>();
 
   constructor(project: Project) {
     this.#project = project;
+    this.#graph = new Graph(project);
   }
 
-  /** What the code of a module may change, of its own variables and of those of other modules. */
-  of(module: Module): readonly Effect[] {
-    let all = this.#all.get(module);
-    if (!all) {
-      all = module.items.flatMap((item) =>
-        this.#keysOf(module, item).map((key) => ({ key, item }))
-      );
-      this.#all.set(module, all);
-    }
-    return all;
+  /** What modules do, and all that they import. */
+  of(roots: Iterable<Module>): State {
+    const modules = this.#evaluated(roots);
+    const key = modules.map(({ path }) => path).join("\n");
+    let state = this.#states.get(key);
+    if (!state) this.#states.set(key, state = this.#stateOf(modules));
+    return state;
   }
 
-  #keysOf(module: Module, item: Item): string[] {
-    const keys = new Set(this.#directOf(module).get(item));
-    if (isRunAtOnce(module, item)) {
-      for (const [other, called] of this.#called(module, item)) {
-        for (const key of this.#directOf(other).get(called) ?? []) keys.add(key);
+  /** In the order in which they are evaluated. */
+  #evaluated(roots: Iterable<Module>): Module[] {
+    const seen = new Set<Module>();
+    const ordered: Module[] = [];
+    const visit = (module: Module) => {
+      if (seen.has(module)) return;
+      seen.add(module);
+      for (const specifier of module.specifiers) {
+        const target = this.#imported(module, specifier);
+        if (target?.kind === "whole") visit(target.module);
       }
-    }
-    return [...keys];
-  }
-
-  /** What each item changes itself. */
-  #directOf(module: Module): ReadonlyMap<Item, ReadonlySet<string>> {
-    let direct = this.#direct.get(module);
-    if (!direct) this.#direct.set(module, direct = this.#readDirect(module));
-    return direct;
-  }
-
-  #readDirect(module: Module): Map<Item, Set<string>> {
-    const direct = new Map<Item, Set<string>>();
-    const add = (at: number, key: string) => {
-      const item = itemAt(module, at);
-      if (!item) return;
-      const known = direct.get(item) ?? new Set();
-      direct.set(item, known.add(key));
+      ordered.push(module);
     };
-    for (const use of module.uses) {
-      if (use.isWrite && isTopLevel(use)) add(use.at, `${module.path}#${use.name}`);
-    }
-    for (const mutation of module.notes.mutations) {
-      const at = mutation.root[START];
-      const use = usesWithin(module, mutation.root).find((use) => use.at === at);
-      if (!use || !isTopLevel(use)) continue;
-      const target = targetOf(this.#project.meaning(module, use));
-      if (target && this.#changes(module, mutation, target)) add(at, keyOf(target));
-    }
-    return direct;
+    for (const root of roots) visit(root);
+    return ordered;
   }
 
-  #changes(module: Module, mutation: Mutation, target: Target): boolean {
-    const item = itemAt(module, mutation.root[START]);
-    if (target.kind === "package") {
-      // Almost all that is called of packages changes nothing there: what a statement calls for nothing else may.
-      return mutation.how === "assigned" ||
-        (item?.names.length === 0 && mutation.how !== "given");
-    }
-    if (target.kind !== "binding") return false;
-    const [declaration] = target.module.bindings.get(target.name) ?? [];
-    if (!declaration) return false;
-    const root = mutation.root.name as string;
-    if (this.#project.variable(module, root).kind === "namespace") {
-      // Its first member is the variable of the other module.
-      const path = mutation.path.slice(1);
-      if (path.length === 0 && mutation.how === "called") return false;
-      mutation = { ...mutation, path };
-    }
-    return canChange(this.#project, { mutation, module }, {
-      item: declaration,
-      module: target.module,
-    });
+  #imported(module: Module, specifier: string): Target | undefined {
+    return targetOf(this.#project.import(module, { specifier, name: "*" }));
   }
 
-  /** All functions that an item may call when its module is evaluated, those that they call included. */
-  #called(module: Module, item: Item): Iterable<Place> {
-    const found = new Map<Item, Place>();
-    const queue: Place[] = [[module, item]];
-    for (const place of queue) {
-      for (const next of this.#calledBy(...place)) {
-        if (found.has(next[1])) continue;
-        found.set(next[1], next);
-        queue.push(next);
+  #stateOf(modules: readonly Module[]): State {
+    const steps = modules.flatMap((module) => this.#stepsOf(module));
+    const changers = modules.flatMap((module) => this.#changersOf(module));
+    const groups = new Groups();
+    for (const { keys } of steps) groups.join(keys);
+    const changed = new Set(
+      steps.filter(({ isEffect }) => isEffect).map(({ keys: [key] }) => groups.of(key)),
+    );
+    return {
+      runs: modules.flatMap((module) =>
+        module.effects.flatMap((specifier) => this.#imported(module, specifier) ?? [])
+      ),
+      changing: (keys) => {
+        const asked = new Set([...keys, GLOBALS].map((key) => groups.of(key)));
+        return steps.filter(({ keys: [key] }) =>
+          changed.has(groups.of(key)) && asked.has(groups.of(key))
+        );
+      },
+      changers: (keys) => {
+        const asked = new Set(keys.map((key) => groups.of(key)));
+        return changers.filter(({ key }) => asked.has(groups.of(key))).map(({ target }) => target);
+      },
+    };
+  }
+
+  #changersOf(module: Module): readonly { key: string; target: Target }[] {
+    return module.items.filter(isPlain).flatMap(({ names: [name], value }) =>
+      name === undefined ? [] : [...this.#function(module, value!).changed].map((key) => (
+        { key, target: { kind: "binding", module, name } as const }
+      ))
+    );
+  }
+
+  #stepsOf(module: Module): readonly Step[] {
+    let steps = this.#steps.get(module);
+    if (!steps) {
+      steps = module.items.flatMap((item) => this.#stepOf(module, item) ?? [])
+        .toSorted((a, b) => a.at - b.at);
+      this.#steps.set(module, steps);
+    }
+    return steps;
+  }
+
+  #stepOf(module: Module, item: Item): Step & { readonly at: number } | undefined {
+    if (isPlain(item)) return undefined;
+    const [name] = item.names;
+    const target: Target = name === undefined
+      ? { kind: "statement", module, item }
+      : { kind: "binding", module, name };
+    const { keys, isEffect } = this.#evaluate(module, item.node);
+    const isState = !isConstant(item) && !this.#graph.has(module, item.value);
+    if (!isEffect && (!isState || name === undefined)) return undefined;
+    const own = isState || isFunctionSyntax(item.value)
+      ? item.names.map((name) => keyOf({ kind: "binding", module, name }))
+      : [];
+    const all = [...new Set([...keys, ...own])];
+    if (all.length === 0) return undefined;
+    return { module, target, keys: all, isEffect, at: item.node[START] };
+  }
+
+  /** What evaluating a piece of code may do, with all functions that it may call. */
+  #evaluate(module: Module, node: Syntax): { keys: Set<string>; isEffect: boolean } {
+    const own = new Summarizer(this.#project, this.#graph, module, node).read(false);
+    const keys = new Set(own.keys);
+    let changes = own.changes || own.changesGiven;
+    const queue = [...own.calls];
+    const seen = new Map<Syntax, number>();
+    for (const { module, node, given, isLive } of queue) {
+      const isGiven = (given & MAYBE) !== 0;
+      const state = (isGiven ? 1 : 0) | (isLive ? 2 : 0);
+      const known = seen.get(node) ?? 0;
+      if (seen.has(node) && (known | state) === known) continue;
+      seen.set(node, known | state);
+      const summary = this.#function(module, node);
+      for (const key of summary.keys) if (isLive || key !== GLOBALS) keys.add(key);
+      if (isLive) changes ||= summary.changes || isGiven && summary.changesGiven;
+      for (const call of summary.calls) {
+        // What was given to it may be given on.
+        const { given } = call;
+        const passed = given & MAYBE || isGiven && given ? MAYBE : 0;
+        queue.push({ ...call, given: passed, isLive });
       }
     }
-    return found.values();
+    return { keys, isEffect: changes && keys.size > 0 };
   }
 
-  /** The functions that an item names. */
-  #calledBy(module: Module, item: Item): readonly Place[] {
-    const known = this.#calls.get(item);
-    if (known) return known;
-    const given = this.#givenToLibrary(module, item.node);
-    const called = usesWithin(module, item.node).flatMap((use): Place[] => {
-      if (!isTopLevel(use) || given.some((node) => isWithin(use.at, node))) return [];
-      const meaning = this.#project.meaning(module, use);
-      if (meaning.kind !== "binding") return [];
-      const items = meaning.module.bindings.get(meaning.name) ?? [];
-      return items.filter(({ value }) => isFunctionSyntax(value))
-        .map((item) => [meaning.module, item]);
-    });
-    this.#calls.set(item, called);
-    return called;
-  }
-
-  /** Functions and names that are given to this library, which does not call them while a graph is built. */
-  #givenToLibrary(module: Module, within: Syntax): Syntax[] {
-    return module.notes.calls
-      .filter(({ node, callee }) =>
-        isWithin(node[START], within) && isLibraryCall(this.#project, module, callee)
-      )
-      .flatMap(({ args }) => args)
-      .filter((arg) => isFunctionSyntax(arg) || arg.type === "Identifier");
+  #function(module: Module, node: Syntax): Summary {
+    let summary = this.#functions.get(node);
+    if (!summary) {
+      summary = new Summarizer(this.#project, this.#graph, module, node).read(true);
+      this.#functions.set(node, summary);
+    }
+    return summary;
   }
 }
 
-/** Whether an item calls something when its module is evaluated. */
-function isRunAtOnce({ notes }: Module, { node, value }: Item): boolean {
-  return !isFunctionSyntax(value) &&
-    notes.calls.some((call) => call.isImmediate && isWithin(call.node[START], node));
-}
+/** Keys that belong together. */
+class Groups {
+  readonly #parents = new Map<string, string>();
 
-/** The item at a position. */
-export function itemAt({ items }: Module, at: number): Item | undefined {
-  return items.find(({ node }) => isWithin(at, node));
+  of(key: string): string {
+    let at = key;
+    for (let next = this.#parents.get(at); next !== undefined; next = this.#parents.get(at)) {
+      at = next;
+    }
+    return at;
+  }
+
+  join([first, ...others]: readonly string[]): void {
+    for (const key of others) {
+      const [a, b] = [this.of(first), this.of(key)];
+      if (a !== b) this.#parents.set(a, b);
+    }
+  }
 }

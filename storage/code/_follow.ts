@@ -2,8 +2,8 @@
 
 import type { Origin } from "../../core/carried.ts";
 import type { CodePrint } from "../../core/storage.ts";
-import { type Effect, Effects } from "./_effects.ts";
-import { isTopLevel, type Module, usesWithin } from "./_module.ts";
+import { type Done, Effects, type State } from "./_effects.ts";
+import { isTopLevel, itemAt, type Module, usesWithin } from "./_module.ts";
 import {
   digestOf,
   keyOf,
@@ -15,7 +15,7 @@ import {
   targetOf,
 } from "./_project.ts";
 import { findRoot, folderOf, placeOf, type Root } from "./_roots.ts";
-import { isWithin, type Syntax } from "./_syntax.ts";
+import { isWithin, START, type Syntax } from "./_syntax.ts";
 
 /** One piece of code: its own text and what it refers to. */
 interface Piece {
@@ -49,21 +49,28 @@ export class Follower {
     const own = this.#read(root.module, root.nodes);
     const reached = new Reached({
       piece: (target) => this.#piece(target),
-      effects: (module) => this.#effects.of(module),
-      runBy: (module) => module.effects.flatMap((effect) => this.#imported(module, effect) ?? []),
+      state: (modules) => this.#effects.of(modules),
     });
-    reached.enter(root.module);
+    reached.modules.add(root.module);
     for (const target of own.edges) reached.add(target);
     for (const module of root.whole?.modules ?? []) reached.add({ kind: "whole", module });
     const { binding: name, module } = root;
     if (name !== undefined) reached.add({ kind: "binding", module, name });
-    reached.follow();
+    reached.follow(namesOf(root));
     const digests = new Map<string, string[]>();
     if (root.nodes.length > 0) digests.set(origin.name, [own.digest]);
     for (const target of reached.targets) {
       const label = labelOf(target, folderOf(root));
       digests.set(label, [...(digests.get(label) ?? []), this.#piece(target).digest]);
     }
+    for (const [module, ordered] of Map.groupBy(reached.done, ({ module }) => module)) {
+      const label = `${pathFrom(folderOf(root), module.path)}#(top level)`;
+      digests.set(label, [digestOf(...ordered.map(({ target }) => this.#piece(target).digest))]);
+    }
+    const order = [
+      ...new Set(reached.done.map(({ module }) => pathFrom(folderOf(root), module.path))),
+    ];
+    if (order.length > 1) digests.set("(order of imports)", [digestOf(order.join("\n"))]);
     const hazards = [...own.hazards, ...reached.targets.flatMap((at) => this.#piece(at).hazards)];
     return { ...combine(digests), unfollowed: explain(origin.name, root, hazards) };
   }
@@ -137,22 +144,26 @@ export class Follower {
   }
 }
 
+/** The keys of the variables that stand for what a root makes. */
+function namesOf({ module, nodes }: Root): string[] {
+  return nodes.flatMap((node) => itemAt(module, node[START])?.names ?? [])
+    .map((name) => keyOf({ kind: "binding", module, name }));
+}
+
 /** What `Reached` asks of code. */
 interface Code {
   piece(target: Target): Piece;
-  effects(module: Module): readonly Effect[];
-  /** What a module imports only to run it. */
-  runBy(module: Module): Target[];
+  state(modules: Iterable<Module>): State;
 }
 
 /** What was reached from a root, cycles and all. */
 class Reached {
   readonly targets: Target[] = [];
+  readonly modules: Set<Module> = new Set();
+  /** What is done at the top level of modules, in its order. */
+  done: readonly Done[] = [];
   readonly #code: Code;
-  readonly #seen = new Set<string>();
-  readonly #entered = new Set<Module>();
-  /** What may change a target, which may not have been reached yet. */
-  readonly #waiting = new Map<string, Target[]>();
+  readonly #keys = new Set<string>();
 
   constructor(code: Code) {
     this.#code = code;
@@ -160,38 +171,34 @@ class Reached {
 
   add(target: Target): void {
     const key = keyOf(target);
-    if (this.#seen.has(key)) return;
-    this.#seen.add(key);
+    if (this.#keys.has(key)) return;
+    this.#keys.add(key);
     this.targets.push(target);
-    for (const other of this.#waiting.get(key) ?? []) this.add(other);
+    if ("module" in target) this.modules.add(target.module);
   }
 
-  /** Adds all that was reached refers to, and all that may change it. */
-  follow(): void {
-    for (const target of this.targets) {
-      for (const other of this.#code.piece(target).edges) this.add(other);
-      if ("module" in target) this.enter(target.module);
-    }
-  }
-
-  /** Notes what the code of a module may change, and adds the modules that it runs. */
-  enter(module: Module): void {
-    if (this.#entered.has(module)) return;
-    this.#entered.add(module);
-    for (const target of this.#code.runBy(module)) this.add(target);
-    for (const { key, item } of this.#code.effects(module)) {
-      const [name] = item.names;
-      const target: Target = name === undefined
-        ? { kind: "statement", module, item }
-        : { kind: "binding", module, name };
-      // A module that is taken as a whole has all of its variables.
-      const owner = key.slice(0, key.lastIndexOf("#"));
-      for (const changed of owner === module.path ? [key] : [key, owner]) {
-        this.#waiting.set(changed, [...(this.#waiting.get(changed) ?? []), target]);
-        if (this.#seen.has(changed)) this.add(target);
+  /** Adds all that was reached refers to, and all that may change it; `own` are variables that stand for the root. */
+  follow(own: readonly string[]): void {
+    let next = 0;
+    do {
+      for (; next < this.targets.length; next++) {
+        for (const other of this.#code.piece(this.targets[next]).edges) this.add(other);
       }
-    }
+      const state = this.#code.state(this.modules);
+      for (const target of state.runs) this.add(target);
+      const keys = [...own, ...this.targets.flatMap(keysOf)];
+      this.done = state.changing(keys);
+      for (const { target } of this.done) this.add(target);
+      for (const target of state.changers(keys)) this.add(target);
+    } while (next < this.targets.length);
   }
+}
+
+/** A module that is taken as a whole has all of its variables. */
+function keysOf(target: Target): string[] {
+  if (target.kind !== "whole") return [keyOf(target)];
+  const { module } = target;
+  return [...module.bindings.keys()].map((name) => keyOf({ kind: "binding", module, name }));
 }
 
 /** One digest of all, and shorter ones of each. */

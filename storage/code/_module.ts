@@ -116,11 +116,20 @@ function readUses(scopes: ScopeManager): Use[] {
     scope.references.map((reference) => ({
       at: (reference.identifier as unknown as Syntax)[START],
       name: reference.identifier.name as string,
-      variable: reference.resolved ?? undefined,
+      variable: outerOf(reference.resolved ?? undefined),
       isWrite: reference.isWrite() && !reference.init,
     }))
   );
   return uses.sort((a, b) => a.at - b.at);
+}
+
+/** In its own body, a class has a variable of its own, which is the one outside. */
+function outerOf(variable: Variable | undefined): Variable | undefined {
+  const [def] = variable?.defs ?? [];
+  return variable?.scope.type === "class" && def?.type === "ClassName" &&
+      (def.node as unknown as Syntax).type === "ClassDeclaration"
+    ? variable.scope.upper?.set.get(variable.name) ?? variable
+    : variable;
 }
 
 const FUNCTIONS = /^(?:Arrow)?Function|^Class/;
@@ -256,6 +265,11 @@ export function usesWithin({ uses }: Module, { [START]: start, [END]: end }: Syn
   const found: Use[] = [];
   for (; low < uses.length && uses[low].at < end; low++) found.push(uses[low]);
   return found;
+}
+
+/** The item at a position. */
+export function itemAt({ items }: Module, at: number): Item | undefined {
+  return items.find(({ node }) => isWithin(at, node));
 }
 
 /** Whether a use is of a variable at the top level of its module. */

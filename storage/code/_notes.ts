@@ -33,6 +33,8 @@ export interface Notes {
   readonly members: Map<number, string>;
   /** Modules imported by calls. */
   readonly dynamic: { readonly at: number; readonly specifier: string }[];
+  /** By the names of variables, the calls of `createRequire` that they are made by. */
+  readonly requires: Map<string, Syntax>;
   /** What can't be followed, and how it is called. */
   readonly hazards: { readonly at: number; readonly what: string }[];
   /** Uses of `this`, and the function or member that it belongs to. */
@@ -56,9 +58,11 @@ export function readNotes(program: Syntax, local: ReadonlySet<number>): Notes {
     members: new Map(),
     dynamic: [],
     hazards: [],
+    requires: new Map(),
     thisUses: [],
   };
   visit(program, { isTail: false, canReturn: false, isImmediate: true, owner: undefined }, notes);
+  noteRequired(notes);
   const isGlobal = ({ at, what }: { at: number; what: string }) =>
     !RUNS_TEXT.has(what) || !local.has(at);
   return { ...notes, hazards: notes.hazards.filter(isGlobal) };
@@ -185,6 +189,30 @@ function noteGlobalCall(name: string, { args, callee }: Call, notes: Notes): voi
   if (name === "require") noteImport(at, args[0], "require()", notes);
 }
 
+/** Calls of what `createRequire()` gave; where that is kept in another way, they can't be found. */
+function noteRequired({ calls, requires, ...notes }: Notes): void {
+  const made = calls.filter(({ callee }) => isCreateRequire(callee));
+  if (made.length === 0) return;
+  const found = new Set<Syntax>();
+  for (const { callee, args } of calls) {
+    const name = callee.type === "MemberExpression" && memberName(callee) === "resolve"
+      ? callee.object as Syntax
+      : callee;
+    const source = requires.get(`${name.name}`) ?? name;
+    if (!made.some(({ node }) => node === source)) continue;
+    found.add(source);
+    noteImport(callee[START], args[0], "require()", { calls, requires, ...notes });
+  }
+  for (const { node } of made) {
+    if (!found.has(node)) notes.hazards.push({ at: node[START], what: "createRequire()" });
+  }
+}
+
+function isCreateRequire(callee: Syntax): boolean {
+  return chainOf(callee) !== undefined &&
+    (callee.name ?? memberName(callee)) === "createRequire";
+}
+
 function noteImport(at: number, source: unknown, what: string, notes: Notes): void {
   const specifier = isSyntax(source) ? literalText(source) : undefined;
   if (specifier === undefined) notes.hazards.push({ at, what });
@@ -253,5 +281,11 @@ const VISITORS: Record<string, Visitor> = {
     if (node.operator === "delete") noteTarget(node.argument, notes);
   },
   UpdateExpression: (node, _, notes) => noteTarget(node.argument, notes),
+  VariableDeclarator: ({ id, init }, _, { requires }) => {
+    const callee = isSyntax(init) && init.callee;
+    if (isSyntax(callee) && isCreateRequire(callee)) {
+      requires.set((id as Syntax).name as string, init as Syntax);
+    }
+  },
   WithStatement: (node, _, notes) => void notes.hazards.push({ at: node[START], what: "with" }),
 };

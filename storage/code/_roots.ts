@@ -3,13 +3,12 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Origin } from "../../core/carried.ts";
-import { itemAt } from "./_effects.ts";
-import { isTopLevel, type Module, type Use, usesWithin } from "./_module.ts";
+import { isTopLevel, itemAt, type Module, type Use, usesWithin } from "./_module.ts";
+import { isLibraryCall } from "./_graph.ts";
 import { type Call, chainOf } from "./_notes.ts";
 import type { Project } from "./_project.ts";
 import { isLibraryUrl } from "./_resolve.ts";
 import { END, isWithin, START, type Syntax, syntaxAt } from "./_syntax.ts";
-import { isLibraryCall } from "./_values.ts";
 
 /** Where following begins. */
 export interface Root {

@@ -1,9 +1,8 @@
-/** What variables stand for, as far as their declarations show: whether a use can change it. */
+/** What calls and values are known to leave as they are. */
 
-import { chainOf, type Mutation } from "./_notes.ts";
-import { isFunctionSyntax, type Item, type Module, usesWithin } from "./_module.ts";
-import type { Meaning, Project } from "./_project.ts";
-import { isSyntax, keyName, START, type Syntax } from "./_syntax.ts";
+import { isFunctionSyntax, type Item } from "./_module.ts";
+import { chainOf } from "./_notes.ts";
+import { isSyntax, type Syntax } from "./_syntax.ts";
 
 /** What can be called with anything without changing it. */
 const HARMLESS = new RegExp(
@@ -21,121 +20,97 @@ const READING = new Set(
     "toLocaleString values with charAt charCodeAt codePointAt endsWith localeCompare match matchAll normalize padEnd padStart " +
     "repeat replace replaceAll search split startsWith substring toLowerCase toUpperCase trim trimEnd trimStart union " +
     "intersection difference symmetricDifference isSubsetOf isSupersetOf isDisjointFrom toFixed toISOString getTime valueOf " +
-    "getFullYear getMonth getDate getDay getHours getMinutes getSeconds hasOwnProperty").split(" "),
+    "getFullYear getMonth getDate getDay getHours getMinutes getSeconds hasOwnProperty then catch finally")
+    .split(" "),
+);
+
+/** Of these, those that give something new. */
+const COPYING = new Set(
+  "concat filter flat flatMap map slice toReversed toSorted toSpliced with split keys join".split(
+    " ",
+  ),
 );
 const COLLECTION = /^(?:\w*Array|Map|Set|WeakMap|WeakSet|Date|URL|String|Number)$/;
 
-/** Whether a mutation, in a module, may change what a variable stands for, by its declaration in another one. */
-export function canChange(
-  project: Project,
-  { mutation, module }: { mutation: Mutation; module: Module },
-  declaration: { item: Item; module: Module },
-): boolean {
-  const { how, call } = mutation;
-  if (how === "assigned" || how === "run") return how === "assigned";
-  const { value, node } = declaration.item;
-  if (isConstant(declaration.item) || isMaker(project, declaration.module, value)) return false;
-  if (isFunctionSyntax(value)) {
-    return how === "called" && value!.type.startsWith("Class") &&
-      !isReading(value!, mutation.path);
-  }
-  if (how === "called") return !isReading(value ?? node, mutation.path);
-  return !isHarmless(project, module, call!.callee);
+/** Whether a global function leaves what it is given as it is. */
+export function isHarmless(callee: Syntax): boolean {
+  const chain = chainOf(callee);
+  return chain !== undefined &&
+    HARMLESS.test([chain.root.name as string, ...chain.path].join("."));
+}
+
+/** Whether a method of a value of this runtime's leaves it as it is. */
+export function isReadingName(name: string | undefined): boolean {
+  return name !== undefined && READING.has(name);
+}
+
+/** Whether such a method gives a new value. */
+export function isCopyingName(name: string | undefined): boolean {
+  return name !== undefined && COPYING.has(name);
+}
+
+/** Whether a value is an array, map or the like of the runtime's, as it is written. */
+export function isCollection(value: Syntax | undefined): boolean {
+  if (value?.type === "ArrayExpression" || value?.type === "TemplateLiteral") return true;
+  if (value?.type !== "NewExpression" && value?.type !== "CallExpression") return false;
+  const chain = chainOf(value.callee as Syntax);
+  if (!chain) return false;
+  const global = chain.root.name as string;
+  return COLLECTION.test(global) && chain.path.length <= 1 ||
+    global === "Object" && chain.path[0] === "freeze";
+}
+
+/** Whether a new value is one that shares nothing with what it was made of, but what it holds. */
+export function isNewCollection(value: Syntax): boolean {
+  return value.type === "NewExpression" &&
+    /^(?:Array|Map|Set|WeakMap|WeakSet|Date|URL|URLSearchParams|\w*Error)$/.test(
+      `${(value.callee as Syntax).name}`,
+    );
 }
 
 /** Whether a declaration's value is a number, a text or something else that nothing can change. */
-function isConstant({ value, node }: Item): boolean {
+export function isConstant({ value, node }: Item): boolean {
   if (node.kind !== "const" || !value) return value?.type === "EnumBody";
   switch (value.type) {
     case "Literal":
       return !value.regex;
-    case "BinaryExpression":
-    case "EnumBody":
     case "TemplateLiteral":
+      return (value.expressions as Syntax[]).length === 0;
     case "UnaryExpression":
-      return true;
+      return (value.argument as Syntax).type === "Literal";
+    case "BinaryExpression":
+      return isNumber(value);
     default:
-      return false;
+      return value.type === "EnumBody";
   }
 }
 
-/** Whether a method is one that changes nothing. */
-function isReading(value: Syntax, path: readonly (string | undefined)[]): boolean {
-  const name = path.at(-1);
-  if (name === undefined) return false;
-  if (value.type === "ArrayExpression") return READING.has(name);
-  if (value.type === "NewExpression" || value.type === "CallExpression") {
-    const chain = chainOf(value.callee as Syntax);
-    if (!chain) return false;
-    const global = chain.root.name as string;
-    return READING.has(name) &&
-      (COLLECTION.test(global) && chain.path.length <= 1 ||
-        global === "Object" && chain.path[0] === "freeze");
-  }
-  const method = path.length === 1 ? memberOf(value, name) : undefined;
-  return isFunctionSyntax(method) && !usesThis(method!);
+function isNumber(value: Syntax): boolean {
+  return value.type === "Literal" ||
+    value.type === "BinaryExpression" &&
+      isNumber(value.left as Syntax) && isNumber(value.right as Syntax);
 }
 
-/** What an object or a class has under a name. */
-function memberOf(value: Syntax, name: string): Syntax | undefined {
-  const isClass = value.type.startsWith("Class");
-  const members = isClass ? (value.body as Syntax).body : value.properties;
-  if (!Array.isArray(members)) return undefined;
-  const member = (members as Syntax[]).findLast(({ key, computed, static: isStatic }) =>
-    isSyntax(key) && !computed && Boolean(isStatic) === isClass && keyName(key) === name
-  );
-  return member?.value as Syntax | undefined;
-}
-
-function usesThis(node: Syntax): boolean {
-  return /"type":"(?:ThisExpression|Super)"/.test(JSON.stringify(node));
-}
-
-/** Whether a value is what this library made of the user's: calling it changes nothing. */
-function isMaker(project: Project, module: Module, value: Syntax | undefined): boolean {
-  if (!value) return false;
-  if (value.type === "CallExpression" || value.type === "NewExpression") {
-    return isLibraryCall(project, module, value.callee as Syntax);
-  }
-  const decorators = (value.superClass as Syntax | undefined)?.decorators as Syntax[] | undefined;
-  return decorators?.some((decorator) => isLibraryCall(project, module, decorator)) ?? false;
-}
-
-/** Whether what is called is of this library. */
-export function isLibraryCall(project: Project, module: Module, callee: Syntax): boolean {
-  return calleeMeaning(project, module, callee)?.kind === "library";
-}
-
-/** What the variable that is called, or whose member is, means; `undefined` for globals. */
-export function calleeMeaning(
-  project: Project,
-  module: Module,
-  callee: Syntax,
-): Meaning | undefined {
-  const root = chainOf(callee)?.root;
-  if (!root) return { kind: "nothing" };
-  const use = usesWithin(module, root).find(({ at }) => at === root[START]);
-  return use?.variable ? project.meaning(module, use) : undefined;
-}
-
-/** Whether a function leaves what it is given as it is. */
-function isHarmless(project: Project, module: Module, callee: Syntax): boolean {
-  const meaning = calleeMeaning(project, module, callee);
-  const chain = chainOf(callee);
-  if (!meaning) {
-    return chain !== undefined &&
-      HARMLESS.test([chain.root.name as string, ...chain.path].join("."));
-  }
-  if (meaning.kind === "library") return true;
-  if (meaning.kind !== "binding") return false;
-  const items = meaning.module.bindings.get(meaning.name) ?? [];
-  const isMember = project.variable(module, chain!.root.name as string).kind === "namespace";
-  const path = isMember ? chain!.path.slice(1) : chain!.path;
-  return items.some(({ value }) => {
-    const own = path.reduce<Syntax | undefined>(
-      (at, name) => at && name !== undefined ? memberOf(at, name) : undefined,
-      value,
+/** Whether a declaration is a function, or a class that does nothing when it is made. */
+export function isPlain({ value, node }: Item): boolean {
+  if (!isFunctionSyntax(value) || node.kind === "let" || node.kind === "var") return false;
+  if (!value!.type.startsWith("Class")) return true;
+  return !isDecorated(value!) &&
+    classMembers(value!).every((member) =>
+      member.type === "MethodDefinition" && !isDecorated(member) ||
+      member.type !== "StaticBlock" && !member.static && !isDecorated(member)
     );
-    return isMaker(project, meaning.module, own);
-  });
+}
+
+export function classMembers(value: Syntax): Syntax[] {
+  return (value.body as Syntax).body as Syntax[];
+}
+
+function isDecorated({ superClass, key }: Syntax): boolean {
+  return [superClass, key].some((at) => isSyntax(at) && Array.isArray(at.decorators));
+}
+
+/** Whether `this` or `super` is in a function. */
+export function usesThis(node: Syntax): boolean {
+  return /"type":"(?:ThisExpression|Super)"/.test(JSON.stringify(node));
 }

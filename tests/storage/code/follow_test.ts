@@ -237,7 +237,7 @@ export const helpers = { go: () => set() + 4 };
       ],
     }, ["b"]),
     one(
-      "is a statement of another module that is used",
+      "is a statement of another module that is imported",
       [
         `import { table } from "./table.ts";
 import { helper } from "./lib.ts";
@@ -247,7 +247,7 @@ export const b = workflow("b", () => table);
         `import { table } from "./table.ts"; table.x = 4; export const helper = 1;`,
       ],
       { "lib.ts": ["= 4", "= 5"] },
-      ["a"],
+      ["a", "b"],
       undefined,
       { "table.ts": "export const table = { x: 1 };" },
     ),
