@@ -126,7 +126,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 function onTerminal(args: string[], answer: string): Promise<{ code: number; shown: string }> {
   const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-  const program = process.versions.deno ? ["run", "-A"] : [];
+  const program = process.versions.deno ? ["run", "-A", "--quiet"] : [];
   const command = [process.execPath, ...program, cli, ...args];
   const child = spawn(PYTHON, ["-c", TERMINAL, answer, ...command], { cwd: workspace.path });
   let shown = "";

@@ -30,7 +30,7 @@ class Experiment {
   }
 
   start(backend: string): ChildProcess {
-    const program = process.versions.deno ? ["run", "-A"] : [];
+    const program = process.versions.deno ? ["run", "-A", "--quiet"] : [];
     return spawn(
       process.execPath,
       [...program, SCRIPT, this.storage, this.log, backend, String(this.bytes)],

@@ -37,7 +37,8 @@ export class Workspace {
 
   /** Runs `fuse` in the folder; interrupts it as soon as it has said `interruptAt` on stderr. */
   fuse(args: readonly string[], interruptAt?: string): Promise<Ended> {
-    const program = process.versions.deno ? ["run", "-A"] : [];
+    // Quiet, as Deno tells of each package that it downloads for the first time.
+    const program = process.versions.deno ? ["run", "-A", "--quiet"] : [];
     const child = spawn(process.execPath, [...program, join(ROOT, "cli.ts"), ...args], {
       cwd: this.path,
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
