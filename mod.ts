@@ -49,6 +49,7 @@ export type {
 } from "./core/plugin.ts";
 export type {
   CodePrint,
+  ExpectedValue,
   Origin,
   Recipe,
   RecipeReader,

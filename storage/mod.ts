@@ -29,7 +29,7 @@ export { openZarr, type ZarrOptions, zarrSerializer } from "./serializers/zarr.t
 export { type Hdf5Options, hdf5Serializer, openHdf5 } from "./serializers/hdf5.ts";
 export { type ArrowOptions, arrowSerializer, openArrow } from "./serializers/arrow.ts";
 export { openParquet, type ParquetOptions, parquetSerializer } from "./serializers/parquet.ts";
-export type { Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
+export type { ExpectedValue, Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
 
 /** Which storage to make. */
 export type StorageConfig =

@@ -4,7 +4,8 @@ import { MAYBE } from "./_aliases.ts";
 import { Graph } from "./_graph.ts";
 import { isFunctionSyntax, type Item, type Module } from "./_module.ts";
 import { keyOf, type Project, type Target, targetOf } from "./_project.ts";
-import { GLOBALS, Summarizer, type Summary } from "./_summaries.ts";
+import { Summarizer } from "./_summaries.ts";
+import { GLOBALS, type Summary } from "./_summary.ts";
 import { START, type Syntax } from "./_syntax.ts";
 import { isConstant, isPlain } from "./_values.ts";
 

@@ -1,11 +1,23 @@
 /** What a piece of code may read and change when it is evaluated, as far as its own text shows. */
 
-import type { Variable } from "eslint-scope";
 import { Aliases, MAYBE } from "./_aliases.ts";
-import { Graph, itemsOf, memberAt, useAt } from "./_graph.ts";
+import { type Graph, itemsOf, memberAt, useAt } from "./_graph.ts";
 import { isFunctionSyntax, type Module, type Use } from "./_module.ts";
 import { type Call, chainOf } from "./_notes.ts";
 import { keyOf, type Meaning, type Project } from "./_project.ts";
+import {
+  type Called,
+  callOf,
+  childrenOf,
+  GLOBALS,
+  isHarmlessImport,
+  isLocalFunction,
+  type Mode,
+  OUTSIDE,
+  SHARED,
+  type Summary,
+  UNSHARED,
+} from "./_summary.ts";
 import { isSyntax, type Syntax } from "./_syntax.ts";
 import {
   classMembers,
@@ -16,39 +28,6 @@ import {
   isReadingName,
   usesThis,
 } from "./_values.ts";
-
-/** What every function may use: nobody sees which. */
-export const GLOBALS = "(globals)";
-
-/** A function that may be called. */
-export interface Called {
-  readonly module: Module;
-  readonly node: Syntax;
-  /** Whether it may be given what others have, too: `MAYBE` and `GIVEN`. */
-  readonly given: number;
-  /** Whether it may be called now, and not only later. */
-  readonly isLive: boolean;
-}
-
-/** What a piece of code may do. */
-export interface Summary {
-  /** The keys of the variables that it names and that may be changed. */
-  readonly keys: Set<string>;
-  /** Of these, what it changes itself. */
-  readonly changed: Set<string>;
-  readonly calls: Called[];
-  /** Whether it may change what it names, or what it is given. */
-  changes: boolean;
-  changesGiven: boolean;
-}
-
-/** Global objects that hold what programs put there. */
-const SHARED = /^(?:globalThis|self|window|global|process)$/;
-/** What no other function reads, and what a module of CommonJS gives. */
-const UNSHARED = /^(?:(?:process|Deno)\.exitCode$|module\b|exports\b)/;
-/** Nothing is changed by their methods that a function's result could show. */
-const OUTSIDE =
-  /^(?:console|performance|Object|Reflect|Deno\.(?:test|bench|serve|exit)|process\.exit|\w+\.std\w+)\b/;
 
 /** Reads one piece of code: a statement or declarator, or a function. */
 export class Summarizer implements Summary {
@@ -355,33 +334,4 @@ export class Summarizer implements Summary {
       if (!isPlain(item)) this.keys.add(keyOf(meaning));
     }
   }
-}
-
-interface Mode {
-  /** Whether it is evaluated, or only kept for later. */
-  readonly isLive: boolean;
-  /** Whether functions in it may be called. */
-  readonly isRun: boolean;
-}
-
-function callOf(node: Syntax): Call {
-  const isTag = node.type === "TaggedTemplateExpression";
-  const callee = (isTag ? node.tag : node.callee) as Syntax;
-  const args = (isTag ? (node.quasi as Syntax).expressions : node.arguments ?? []) as Syntax[];
-  return { node, callee, args, isTail: false, isImmediate: false };
-}
-
-function childrenOf(node: Syntax): Syntax[] {
-  return Object.values(node).flatMap((value) => Array.isArray(value) ? value : [value])
-    .filter(isSyntax);
-}
-
-function isHarmlessImport({ imports }: Module, { name }: Use): boolean {
-  return /^(?:node:)?(?:assert|path|url|console)\b/.test(imports.get(name)?.specifier ?? "");
-}
-
-function isLocalFunction({ defs }: Variable): boolean {
-  const [def] = defs as unknown as [{ type: string; node: Syntax }?];
-  return def?.type === "FunctionName" || def?.type === "ClassName" ||
-    def?.type === "Variable" && isFunctionSyntax(def.node.init as Syntax | undefined);
 }

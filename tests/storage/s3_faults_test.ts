@@ -213,7 +213,9 @@ async function testFaults(server: S3Server): Promise<void> {
     /** Runs a script that knows nothing but its environment. */
     const runScript = async (name: string, args: string[], env: Record<string, string>) => {
       const others = Object.entries(process.env).filter(([key]) => !key.startsWith("AWS_"));
-      const command = process.versions.deno ? ["run", "-A", "--quiet", script(name)] : [script(name)];
+      const command = process.versions.deno
+        ? ["run", "-A", "--quiet", script(name)]
+        : [script(name)];
       const { stdout } = await promisify(execFile)(process.execPath, [...command, ...args], {
         env: {
           ...Object.fromEntries(others),
