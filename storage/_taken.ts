@@ -85,7 +85,7 @@ export async function writeTaken(
  * @throws {CodecError} If it is not what was written.
  * @throws {UnsupportedError} If a serializer is not there, or fails.
  */
-export function loadTaken(
+export async function loadTaken(
   text: ArrayBuffer,
   serializers: Serializers,
   { placeOf, setAside }: {
@@ -95,12 +95,17 @@ export function loadTaken(
   },
 ): Promise<unknown[]> {
   const records: TakenRecord[] = JSON.parse(new TextDecoder().decode(text));
-  return Promise.all(records.map(async (record, index) => {
+  // Until all is loaded, who reads the value finds out by itself.
+  let isLoaded = false;
+  const setAsideLater = () => isLoaded ? setAside() : Promise.resolve(false);
+  const loaded = await Promise.all(records.map(async (record, index) => {
     const serializer = serializers.find(record.serializer);
-    const place = new SealedPlace(placeOf(index), record.files, setAside);
+    const place = new SealedPlace(placeOf(index), record.files, setAsideLater);
     await place.check();
     return await load(serializer, place, record.notes);
   }));
+  isLoaded = true;
+  return loaded;
 }
 
 /** Lets serializers remove what they kept, before its places go. */
