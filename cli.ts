@@ -4,35 +4,11 @@
  * @module
  */
 
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import process from "node:process";
+import { createProgram } from "./cli/_commands.ts";
 import { EXIT_USAGE, exitCodeOf, explainError } from "./cli/_errors.ts";
 import { leave } from "./cli/_exit.ts";
-import { planCommand } from "./cli/plan.ts";
-import { readCommand } from "./cli/read.ts";
-import { removeCommand } from "./cli/remove.ts";
-import { runCommand } from "./cli/run.ts";
-import { runsCommand } from "./cli/runs.ts";
-import { tasksCommand } from "./cli/tasks.ts";
-import { versionCommand } from "./cli/version.ts";
-import { VERSION } from "./core/version.ts";
-
-function createProgram(): Command {
-  const program = new Command("fuse")
-    .description("Runs workflows made of plain TypeScript functions.")
-    .version(VERSION)
-    .showHelpAfterError("(--help shows what can be given)")
-    .addCommand(runCommand())
-    .addCommand(planCommand())
-    .addCommand(runsCommand())
-    .addCommand(tasksCommand())
-    .addCommand(readCommand())
-    .addCommand(removeCommand())
-    .addCommand(versionCommand());
-  // Commander leaves the process; here the error is thrown, so that there is one way out.
-  for (const command of [program, ...program.commands]) command.exitOverride();
-  return program;
-}
 
 function fail(error: unknown): void {
   process.exitCode = exitCodeOf(error);
@@ -51,7 +27,8 @@ function failLate(error: unknown): void {
 process.on("unhandledRejection", failLate);
 process.on("uncaughtException", failLate);
 try {
-  await createProgram().parseAsync();
+  const args = process.argv.slice(2);
+  await (await createProgram(args)).parseAsync(args, { from: "user" });
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   else fail(error);

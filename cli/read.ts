@@ -23,7 +23,6 @@ interface ReadFlags {
 /** The command. */
 export function readCommand(): Command {
   return new Command("read")
-    .description("show a stored value, or write it to a file for other programs")
     .argument("<workflow>", "name of a stored workflow", checkName)
     .argument("<task>", "name of one of its tasks", checkName)
     .option(...STORAGE_OPTION)

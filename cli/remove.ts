@@ -28,7 +28,6 @@ interface RemoveFlags {
 /** The command. */
 export function removeCommand(): Command {
   return new Command("remove")
-    .description("remove stored tasks of a workflow, or all of it")
     .argument("<workflow>", "name of a stored workflow", checkName)
     .argument("[glob]", "which tasks: a name with wildcards, as in 'train_*'", checkName)
     .option("--task <name>", "the one task of this very name", checkName)

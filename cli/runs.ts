@@ -18,7 +18,6 @@ interface RunsFlags {
 /** The command. */
 export function runsCommand(): Command {
   return new Command("runs")
-    .description("list past runs, or tell of one what it did with each node")
     .argument("[id]", "id of a run, or how it begins, or latest", checkName)
     .option("--workflow <name>", "only the runs of this workflow", checkName)
     .option(...STORAGE_OPTION)

@@ -19,7 +19,6 @@ interface TasksFlags {
 /** The command. */
 export function tasksCommand(): Command {
   return new Command("tasks")
-    .description("list stored workflows, or the stored tasks of one")
     .argument("[workflow]", "name of a stored workflow", checkName)
     .argument("[glob]", "which tasks: a name with wildcards, as in 'train_*'", checkName)
     .option(...STORAGE_OPTION)

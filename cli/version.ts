@@ -7,7 +7,6 @@ import { VERSION } from "../core/version.ts";
 /** The command. */
 export function versionCommand(): Command {
   return new Command("version")
-    .description("print the versions of fuse and of what it runs on")
     .action(() => {
       const { deno, bun, node } = process.versions;
       const runtime = deno ? `deno ${deno}` : bun ? `bun ${bun}` : `node ${node}`;

@@ -1,0 +1,87 @@
+/** The commands of `fuse`: what each is for, and how to load it. A command is loaded when it is asked for, and no other one. */
+
+import { Command } from "commander";
+import { VERSION } from "../core/version.ts";
+
+/** A command as `fuse --help` lists it. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the module that makes it. */
+  load(): Promise<Command>;
+}
+
+/** All commands, in the order in which they are listed. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "run",
+    summary: "run a workflow and print the values of its targets",
+    load: async () => (await import("./run.ts")).runCommand(),
+  },
+  {
+    name: "plan",
+    summary: "tell what a run would do with each node, and why, without running anything",
+    load: async () => (await import("./plan.ts")).planCommand(),
+  },
+  {
+    name: "runs",
+    summary: "list past runs, or tell of one what it did with each node",
+    load: async () => (await import("./runs.ts")).runsCommand(),
+  },
+  {
+    name: "tasks",
+    summary: "list stored workflows, or the stored tasks of one",
+    load: async () => (await import("./tasks.ts")).tasksCommand(),
+  },
+  {
+    name: "read",
+    summary: "show a stored value, or write it to a file for other programs",
+    load: async () => (await import("./read.ts")).readCommand(),
+  },
+  {
+    name: "remove",
+    summary: "remove stored tasks of a workflow, or all of it",
+    load: async () => (await import("./remove.ts")).removeCommand(),
+  },
+  {
+    name: "version",
+    summary: "print the versions of fuse and of what it runs on",
+    load: async () => (await import("./version.ts")).versionCommand(),
+  },
+];
+
+/** What `fuse` says of itself with `--help`. */
+const EXAMPLES = `
+Examples:
+  fuse run workflow.ts                 run it on all cores; results are kept in .fuse/ and used again
+  fuse plan workflow.ts                what a run would do, and why
+  fuse tasks                           what is stored
+  fuse read workflow accuracy          one of the results
+  fuse help run                        all flags of a command
+
+Exit codes: 0 done, 1 a node failed, 2 the graph or the configuration is wrong, 3 storage, 4 workers, 64 usage, 130 interrupted.`;
+
+/** The program, with those commands whole that are asked for by the arguments, and of the others what is listed. */
+export async function createProgram(args: readonly string[]): Promise<Command> {
+  const wanted = wantedCommands(args);
+  const program = new Command("fuse")
+    .description("Runs workflows made of plain TypeScript functions.")
+    .version(VERSION)
+    .usage("<command> [options]")
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .addHelpText("after", EXAMPLES)
+    .showHelpAfterError("(--help shows what can be given)");
+  for (const { name, summary, load } of COMMANDS) {
+    const command = wanted.has(name) ? await load() : new Command(name);
+    program.addCommand(command.description(summary));
+    // Commander leaves the process; here the error is thrown, so that there is one way out.
+    command.exitOverride();
+  }
+  return program.exitOverride();
+}
+
+/** What is run, or helped with: flags before a command's name are those of `fuse`, which take no values. */
+function wantedCommands(args: readonly string[]): ReadonlySet<string> {
+  const [first, second] = args.filter((arg) => !arg.startsWith("-"));
+  return new Set(first === "help" ? [second] : [first]);
+}
