@@ -7,7 +7,7 @@
  */
 
 import type { AnyClass, AnyFunction } from "./callable.ts";
-import type { CallSite } from "./place.ts";
+import { CallSite } from "./place.ts";
 
 /** What can be looked up: definitions, definitions of plugins, plugins with their options, and replacements. */
 export type CarriedKind = "definition" | "plugin" | "pluginUse" | "replacement";
@@ -17,8 +17,10 @@ export interface Origin {
   readonly kind: CarriedKind;
   /** The module's URL; `undefined` in a REPL or a notebook, or where the runtime does not say. */
   readonly module: string | undefined;
-  /** The call that made it: of `workflow`, `definePlugin`, the plugin itself or `replaceFunction`. */
+  /** The call that made it: of `workflow`, `definePlugin`, the plugin itself, `replaceFunction` or `defineConfig`. */
   readonly site: CallSite;
+  /** Where in the first argument of that call it stands, if it is a part of that. */
+  readonly path?: readonly (string | number)[];
   /** How many of the kind the module made before. */
   readonly ordinal: number;
   readonly name: string;
@@ -43,19 +45,22 @@ interface Carried {
   readonly made: Map<string, number>;
   /** What was made, in a process that looks things up; elsewhere nothing is held on to. */
   kept: Map<string, Origin> | undefined;
+  /** Functions that were noted before a query was given them. */
+  readonly written: WeakMap<AnyFunction, Origin>;
 }
 
 const shared = globalThis as { [key: symbol]: Carried | undefined };
 const carried: Carried = shared[Symbol.for("functionfuse.carried")] ??= {
   made: new Map(),
   kept: undefined,
+  written: new WeakMap(),
 };
 
 /** Notes something when it is made; `site` is where. */
 export function noteOrigin(
   kind: CarriedKind,
   site: CallSite,
-  made: Pick<Origin, "name" | "code" | "value">,
+  made: Pick<Origin, "name" | "code" | "value" | "path">,
 ): Origin {
   const { module } = site;
   const key = `${kind} ${module}`;
@@ -64,6 +69,22 @@ export function noteOrigin(
   const origin = { kind, module, site, ordinal, ...made };
   carried.kept?.set(`${key} ${ordinal}`, origin);
   return origin;
+}
+
+/** Notes a function as a part of the argument of the call at `site`: a query that is given it later knows it by that. */
+export function noteWritten(
+  fn: AnyFunction,
+  site: CallSite,
+  path: readonly (string | number)[],
+): void {
+  const made = { name: fn.name, code: fn, value: fn, path };
+  carried.written.set(fn, noteOrigin("replacement", site, made));
+}
+
+/** Notes a function that a method of a query is given, unless it was noted where it was written. */
+export function noteGiven(fn: AnyFunction, method: AnyFunction): Origin {
+  return carried.written.get(fn) ??
+    noteOrigin("replacement", CallSite.of(method, true), { name: fn.name, code: fn, value: fn });
 }
 
 /** From now on, what is made can be looked up. */

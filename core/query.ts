@@ -4,8 +4,7 @@ import type { AnyFunction } from "./callable.ts";
 import type { Graph, NodeSettings } from "./graph.ts";
 import { handleOf } from "./handles.ts";
 import { compilePattern, type Pattern } from "./names.ts";
-import { noteOrigin } from "./carried.ts";
-import { CallSite } from "./place.ts";
+import { noteGiven } from "./carried.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
 import { extendPolicy, type RemoteArgs } from "./policy.ts";
 import type { Node } from "./types.ts";
@@ -88,8 +87,7 @@ export class Query {
         `Cannot replace the function of "${name}", as it is a ${definition.kind} of a class: replace only functions' nodes.`,
       );
     }
-    const site = CallSite.of(this.replaceFunction, true);
-    const origin = noteOrigin("replacement", site, { name: fn.name, code: fn, value: fn });
+    const origin = noteGiven(fn, this.replaceFunction);
     return this.#set(() => ({ replacement: { fn, origin } }));
   }
 

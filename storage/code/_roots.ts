@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Origin } from "../../core/carried.ts";
 import { isTopLevel, itemAt, type Module, type Use, usesWithin } from "./_module.ts";
-import { isLibraryCall } from "./_graph.ts";
+import { isLibraryCall, memberOf } from "./_graph.ts";
 import { type Call, chainOf } from "./_notes.ts";
 import type { Project } from "./_project.ts";
 import { isLibraryUrl } from "./_resolve.ts";
@@ -118,8 +118,12 @@ function writtenIn(
   project: Project,
   module: Module,
   { node, callee, args }: Call,
-  { kind }: Origin,
+  { kind, path }: Origin,
 ): readonly Syntax[] {
+  if (path) {
+    const part = partAt(args[0], path);
+    return part ? [part] : args;
+  }
   const method = chainOf(callee)?.path.at(-1);
   const isReplacement = kind === "replacement" &&
     (method ?? ((callee.property as Syntax | undefined)?.name)) === "replaceFunction";
@@ -127,6 +131,15 @@ function writtenIn(
   if (!isLibraryCall(project, module, callee)) return [node];
   // The name is told by itself.
   return kind !== "pluginUse" && args.length > 1 ? args.slice(1) : args;
+}
+
+/** A part of an object or a list as it is written; `undefined` where only running it tells. */
+function partAt(value: Syntax | undefined, path: readonly (string | number)[]): Syntax | undefined {
+  return path.reduce<Syntax | undefined>((at, key) => {
+    const members = (at?.elements ?? at?.properties ?? []) as (Syntax | null)[];
+    if (!at || members.some((member) => member?.type === "SpreadElement")) return undefined;
+    return typeof key === "string" ? memberOf(at, key) : members[key] ?? undefined;
+  }, value);
 }
 
 /** The call at a place: the best match, and of equal ones the innermost. */
