@@ -114,6 +114,11 @@ export abstract class Backend<const T extends Targets> {
   /** @internal Carries out the ready nodes of one run. Refuses, by throwing, what it can never carry out. */
   protected abstract createExecutor(setup: ExecutorSetup): Executor | Promise<Executor>;
 
+  /** @internal The graph as it is now, with all edits. */
+  protected get graph(): Graph {
+    return this.#graph;
+  }
+
   /** Keeps results in a storage, and reads from it what is there. */
   setStorage(storage: Storage | undefined): this {
     this.#storage = storage;
