@@ -1,13 +1,12 @@
 /**
- * The `fuse` executable: wires the commands together, and turns errors into messages and exit codes.
+ * The `fuse` executable: finds the command, and turns errors into messages and exit codes.
  *
  * @module
  */
 
-import { CommanderError } from "commander";
 import process from "node:process";
-import { createProgram } from "./cli/_commands.ts";
-import { EXIT_USAGE, exitCodeOf, explainError } from "./cli/_errors.ts";
+import { CHILD_VARIABLE } from "./backends/parallel/bundle.ts";
+import { exitCodeOf, explainError } from "./cli/_errors.ts";
 import { leave } from "./cli/_exit.ts";
 
 function fail(error: unknown): void {
@@ -24,16 +23,21 @@ function failLate(error: unknown): void {
   leave(1);
 }
 
-process.on("unhandledRejection", failLate);
-process.on("uncaughtException", failLate);
-try {
-  const args = process.argv.slice(2);
-  await (await createProgram(args)).parseAsync(args, { from: "user" });
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  else fail(error);
+async function main(args: readonly string[]): Promise<never> {
+  process.on("unhandledRejection", failLate);
+  process.on("uncaughtException", failLate);
+  try {
+    const { runProgram } = await import("./cli/_commands.ts");
+    await runProgram(args);
+  } catch (error) {
+    fail(error);
+  }
+  // A turn of the event loop, for what the last node did not wait for.
+  await new Promise((done) => setTimeout(done, 0));
+  // What a node left open, such as a timer, is no reason to stay.
+  leave();
 }
-// A turn of the event loop, for what the last node did not wait for.
-await new Promise((done) => setTimeout(done, 0));
-// What a node left open, such as a timer, is no reason to stay.
-leave();
+
+// An executable is its own child process, too.
+if (process.env[CHILD_VARIABLE] === undefined) await main(process.argv.slice(2));
+else await import("./backends/parallel/child.ts");

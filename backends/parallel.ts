@@ -9,7 +9,7 @@ import type { ExecutorSetup } from "../core/passes.ts";
 import type { Executor } from "../core/executor.ts";
 import { checkKeys } from "../core/options.ts";
 import type { Targets } from "../core/types.ts";
-import { isBundled, serveIfWorker } from "./parallel/bundle.ts";
+import { isBundled, isStandalone, serveIfWorker } from "./parallel/bundle.ts";
 import type { WorkerOptions } from "./parallel/open.ts";
 import { WorkerPool } from "./parallel/worker_pool.ts";
 
@@ -132,4 +132,4 @@ function checkOptions(options: ParallelOptions): WorkerOptions {
 }
 
 // A bundle has no module of its own for workers to begin with: they begin with the bundle, and go on from here.
-if (isBundled) await serveIfWorker();
+if (isBundled || isStandalone) await serveIfWorker();

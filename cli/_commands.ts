@@ -1,7 +1,9 @@
 /** The commands of `fuse`: what each is for, and how to load it. A command is loaded when it is asked for, and no other one. */
 
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
+import process from "node:process";
 import { VERSION } from "../core/version.ts";
+import { EXIT_USAGE } from "./_errors.ts";
 
 /** A command as `fuse --help` lists it. */
 export interface CommandEntry {
@@ -60,6 +62,17 @@ Examples:
   fuse help run                        all flags of a command
 
 Exit codes: 0 done, 1 a node failed, 2 the graph or the configuration is wrong, 3 storage, 4 workers, 64 usage, 130 interrupted.`;
+
+/** Does what the arguments of the command line ask for. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  try {
+    const program = await createProgram(args);
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+}
 
 /** The program, with those commands whole that are asked for by the arguments, and of the others what is listed. */
 export async function createProgram(args: readonly string[]): Promise<Command> {

@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { inspect, stripVTControlCharacters } from "node:util";
+import { isStandalone } from "../backends/parallel/bundle.ts";
 import { isFuseError } from "../core/errors.ts";
 import { escapeAllButLines } from "./_text.ts";
 
@@ -91,7 +92,8 @@ function isForeign(frame: string): boolean {
   if (/\b(node|ext|native|bun):|node_modules|\/npm\/registry/.test(frame)) return true;
   const own = [OWN_FOLDER, fileURLToPath(OWN_FOLDER)];
   const inside = own.map((folder) => frame.split(folder)[1]).find((rest) => rest !== undefined);
-  return inside !== undefined && /^(core|backends|plugins|storage|cli)[/.]/.test(inside);
+  return inside !== undefined &&
+    (isStandalone || /^(core|backends|plugins|storage|cli)[/.]/.test(inside));
 }
 
 /** File URLs as paths, and paths below the current folder as people type them. */

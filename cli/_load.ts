@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isHandle } from "../core/handles.ts";
 import type { Target } from "../core/types.ts";
 import { isMaker } from "../core/workflow.ts";
-import { provideLibrary } from "./_bun.ts";
+import { provideLibrary } from "./_library.ts";
 import { shortenPaths, userFrames, WorkflowFileError } from "./_errors.ts";
 
 /** How the targets were written, which is how their values are shown. */
@@ -44,7 +44,7 @@ export async function loadWorkflow(file: string, options: LoadOptions): Promise<
     if (options.check) await checkTypes(file);
   }
   const url = isUrl ? file : pathToFileURL(resolve(file)).href;
-  provideLibrary();
+  await provideLibrary();
   const module = await importModule(file, url);
   const exported = await readTargets(file, module, options.params);
   const declared = module.workflowName;

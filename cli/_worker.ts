@@ -1,5 +1,5 @@
 /** What each worker of `fuse run` imports first, so that workflow files find the library there too. */
 
-import { provideLibrary } from "./_bun.ts";
+import { provideLibrary } from "./_library.ts";
 
-provideLibrary();
+await provideLibrary();

@@ -3,6 +3,18 @@
 /** Whether it has been. */
 export const isBundled = !import.meta.url.endsWith("/backends/parallel/bundle.ts");
 
+/** What is used of the runtimes' own APIs. */
+interface Runtimes {
+  Deno?: { build: { standalone?: boolean } };
+}
+
+// Where Bun keeps what is embedded in an executable, on all systems.
+const EMBEDDED = /^file:\/\/\/(?:\$bunfs|B:\/~BUN)\//;
+
+/** Whether this process is an executable that a compiler made of a program: it runs that program, and not a given file. */
+export const isStandalone: boolean = EMBEDDED.test(import.meta.url) ||
+  (globalThis as Runtimes).Deno?.build.standalone === true;
+
 /** The variable of the environment that tells a child process that it is one, and how it begins. */
 export const CHILD_VARIABLE = "FUNCTIONFUSE_CHILD";
 

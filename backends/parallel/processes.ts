@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { NodeMessage } from "../../core/protocol.ts";
-import { CHILD_VARIABLE, type ChildBegin, isBundled } from "./bundle.ts";
+import { CHILD_VARIABLE, type ChildBegin, isBundled, isStandalone } from "./bundle.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
 import { LastLines, type LinkEvents, type WorkerLink } from "./link.ts";
 
@@ -69,6 +69,7 @@ export function openProcess(events: LinkEvents, preload: readonly string[]): Wor
 
 function childArguments(): string[] {
   // A compiled program runs itself: its own code then finds the variable.
+  if (isStandalone) return [];
   if (isBundled) return process.argv.slice(1, 2).filter((path) => existsSync(path));
   const entry = new URL("./child.ts", import.meta.url);
   const program = entry.protocol === "file:" ? fileURLToPath(entry) : entry.href;

@@ -1,0 +1,63 @@
+/**
+ * Lets workflow files anywhere import `functionfuse`: this very copy of it.
+ *
+ * Bun knows that name only inside this project. In Deno the import map is in force wherever the file is, but not in an
+ * executable.
+ */
+
+import { isStandalone } from "../backends/parallel/bundle.ts";
+
+/** The public entries, as in `package.json`; none is loaded before it is imported. */
+const ENTRIES: Readonly<Record<string, { readonly url: string; load(): Promise<object> }>> = {
+  "functionfuse": entry("../mod.ts", () => import("../mod.ts")),
+  "functionfuse/backends/local": entry(
+    "../backends/local.ts",
+    () => import("../backends/local.ts"),
+  ),
+  "functionfuse/backends/parallel": entry(
+    "../backends/parallel.ts",
+    () => import("../backends/parallel.ts"),
+  ),
+  "functionfuse/plugins": entry("../plugins/mod.ts", () => import("../plugins/mod.ts")),
+  "functionfuse/storage": entry("../storage/mod.ts", () => import("../storage/mod.ts")),
+  "functionfuse/testing": entry("../testing.ts", () => import("../testing.ts")),
+};
+
+/** The names by which workflow files import this library. */
+export const LIBRARY_NAMES: readonly string[] = Object.keys(ENTRIES);
+
+function entry(path: string, load: () => Promise<object>) {
+  return { url: new URL(path, import.meta.url).href, load };
+}
+
+/** What is used of Bun's own API. */
+interface BunGlobal {
+  plugin(plugin: { name: string; setup(build: Build): void }): void;
+}
+
+interface Build {
+  module(specifier: string, load: () => Promise<{ exports: object; loader: "object" }>): void;
+}
+
+/** Maps the public entries to the modules of this very copy, once, where the runtime does not do so by itself. */
+export async function provideLibrary(): Promise<void> {
+  const { Bun: bun } = globalThis as { Bun?: BunGlobal };
+  if (bun) {
+    bun.plugin({
+      name: "functionfuse",
+      setup(build) {
+        for (const [name, { load }] of Object.entries(ENTRIES)) {
+          build.module(name, async () => ({ exports: await load(), loader: "object" }));
+        }
+      },
+    });
+  } else if (isStandalone) {
+    const { registerHooks } = await import("node:module");
+    registerHooks({
+      resolve(specifier, context, next) {
+        const known = Object.hasOwn(ENTRIES, specifier) ? ENTRIES[specifier] : undefined;
+        return known ? { url: known.url, shortCircuit: true } : next(specifier, context);
+      },
+    });
+  }
+}
