@@ -150,6 +150,20 @@ export class EngineError extends FuseError {
 export class ConfigError extends FuseError {
   /** Always `"ConfigError"`. */
   override readonly name = "ConfigError" as const;
+  /** Which setting: `"workers"`, `"rules[2].remoteArgs.numCpus"`; empty for the configuration as a whole. */
+  readonly path: string;
+  /** Names one of which was probably meant, where there is no such name. */
+  readonly known: readonly string[];
+
+  /** Says what is wrong with which setting. */
+  constructor(
+    message: string,
+    options: { path?: string; known?: readonly string[]; cause?: unknown } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.path = options.path ?? "";
+    this.known = options.known ?? [];
+  }
 }
 
 /** Something that this backend, storage or runtime can't do. */

@@ -55,7 +55,10 @@ export function timerDelay(timeoutMs: number): number | undefined {
   return timeoutMs <= LONGEST_TIMER_MS ? timeoutMs : undefined;
 }
 
-const CHECKS: Record<keyof RemoteArgs, (value: unknown) => string | undefined> = {
+/** Of each setting, what its value must be if it is not that. */
+export const REMOTE_ARG_CHECKS: Readonly<
+  Record<keyof RemoteArgs, (value: unknown) => string | undefined>
+> = {
   numCpus: amount,
   numGpus: amount,
   memory: amount,
@@ -88,14 +91,16 @@ function checkRemoteArgs(args: RemoteArgs): void {
     );
   }
   for (const [key, value] of Object.entries(args)) {
-    if (!Object.hasOwn(CHECKS, key)) {
+    if (!Object.hasOwn(REMOTE_ARG_CHECKS, key)) {
       throw new TypeError(
         `Cannot set remote args as '${key}' is none of them: known are ${
-          Object.keys(CHECKS).join(", ")
+          Object.keys(REMOTE_ARG_CHECKS).join(", ")
         }.`,
       );
     }
-    const expected = value === undefined ? undefined : CHECKS[key as keyof RemoteArgs](value);
+    const expected = value === undefined
+      ? undefined
+      : REMOTE_ARG_CHECKS[key as keyof RemoteArgs](value);
     if (expected === undefined) continue;
     const ErrorClass = typeof value === "number" ? RangeError : TypeError;
     throw new ErrorClass(
