@@ -99,7 +99,7 @@ function listOf(names: readonly string[]): string {
 }
 
 /** Checks types with the compiler that Deno carries; it keeps what it found, so an unchanged file costs nothing. */
-async function checkTypes(file: string): Promise<void> {
+export async function checkTypes(file: string): Promise<void> {
   if (!process.versions.deno || !/^deno\b/.test(basename(process.execPath))) return;
   const config = new URL("../deno.json", import.meta.url);
   const flags = config.protocol === "file:" ? ["--config", fileURLToPath(config)] : [];
@@ -141,7 +141,12 @@ interface BuildMessage {
   readonly position?: { file: string; line: number; column: number; lineText: string } | null;
 }
 
-async function importModule(file: string, url: string): Promise<Record<string, unknown>> {
+/**
+ * Imports a file of the user's.
+ *
+ * @throws {WorkflowFileError} If that fails, with the user's own lines; its cause is what was thrown.
+ */
+export async function importModule(file: string, url: string): Promise<Record<string, unknown>> {
   try {
     return await import(url);
   } catch (error) {

@@ -95,7 +95,7 @@ function checkFields(value: unknown, path: string, fields: Fields): void {
       const known = Object.keys(fields);
       throw new ConfigError(
         `Cannot use the configuration as '${at}' is no setting: known are ${known.join(", ")}.`,
-        { path: at, known },
+        { path: at, unknown: key, known },
       );
     }
     if (field !== undefined) fields[key](field, at);
@@ -124,7 +124,7 @@ function oneOf(...choices: string[]) {
   return (value: unknown, path: string): void => {
     if (choices.includes(value as string)) return;
     const expected = choices.map((choice) => JSON.stringify(choice)).join(" or ");
-    throw wrongValue(path, expected, value, typeof value === "string" ? choices : []);
+    throw wrongValue(path, expected, value, choices);
   };
 }
 
@@ -178,7 +178,10 @@ function checkStorage(value: unknown, path: string): void {
       .every((name) => typeof (value as Record<string, unknown>)[name] === "function");
     if (isStorage) return;
     if ("kind" in value) {
-      return checkFields(value, path, { kind: checkText, options: checkRecord });
+      return checkFields(value, path, {
+        kind: oneOf("file", "memory", "S3", "s3"),
+        options: checkRecord,
+      });
     }
   }
   if (typeof value === "string" && value !== "") return;
@@ -207,7 +210,7 @@ function wrongValue(
   const what = path === "" ? "it" : `'${path}'`;
   return new ConfigError(
     `Cannot use the configuration as ${what} must be ${expected}: current value is ${show(value)}.`,
-    { path, known },
+    { path, ...(typeof value === "string" ? { unknown: value, known } : {}) },
   );
 }
 

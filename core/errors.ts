@@ -152,16 +152,19 @@ export class ConfigError extends FuseError {
   override readonly name = "ConfigError" as const;
   /** Which setting: `"workers"`, `"rules[2].remoteArgs.numCpus"`; empty for the configuration as a whole. */
   readonly path: string;
-  /** Names one of which was probably meant, where there is no such name. */
+  /** The name or pattern in it that means nothing, if that is what is wrong. */
+  readonly unknown: string | undefined;
+  /** The names one of which was probably meant by that. */
   readonly known: readonly string[];
 
   /** Says what is wrong with which setting. */
   constructor(
     message: string,
-    options: { path?: string; known?: readonly string[]; cause?: unknown } = {},
+    options: { path?: string; unknown?: string; known?: readonly string[]; cause?: unknown } = {},
   ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.path = options.path ?? "";
+    this.unknown = options.unknown;
     this.known = options.known ?? [];
   }
 }

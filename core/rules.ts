@@ -116,6 +116,10 @@ function nothingFound(backend: Backend<Targets>, { query }: Rule, path: string):
         JSON.stringify(backend.workflowName)
       }: ${pattern} matches no whole name. There are ${shown}${rest}. ` +
       `If there need not be such a node, say 'optional: true'.`,
-    { path: `${path}.query`, known: names },
+    {
+      path: `${path}.query`,
+      unknown: query instanceof RegExp ? query.source : query,
+      known: names,
+    },
   );
 }
