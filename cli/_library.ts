@@ -5,7 +5,7 @@
  * executable.
  */
 
-import { isStandalone } from "../backends/parallel/bundle.ts";
+import { alwaysPreloaded, isStandalone } from "../backends/parallel/bundle.ts";
 
 /** The public entries, as in `package.json`; none is loaded before it is imported. */
 const ENTRIES: Readonly<Record<string, { readonly url: string; load(): Promise<object> }>> = {
@@ -42,6 +42,8 @@ interface Build {
 /** Maps the public entries to the modules of this very copy, once, where the runtime does not do so by itself. */
 export async function provideLibrary(): Promise<void> {
   const { Bun: bun } = globalThis as { Bun?: BunGlobal };
+  // Workers do so before they import anything of the user's.
+  alwaysPreloaded.add(new URL("./_worker.ts", import.meta.url).href);
   if (bun) {
     bun.plugin({
       name: "functionfuse",

@@ -96,8 +96,7 @@ async function run(file: string, flags: RunFlags): Promise<void> {
 function createBackend(targets: readonly Target[], flags: RunFlags, options: BackendOptions) {
   if (flags.backend === "local") return new LocalWorkflow(targets, options);
   const { workers, isolation, resource: resources } = flags;
-  const preload = [new URL("./_worker.ts", import.meta.url).href];
-  return new ParallelWorkflow(targets, { ...options, workers, isolation, resources, preload });
+  return new ParallelWorkflow(targets, { ...options, workers, isolation, resources });
 }
 
 /**

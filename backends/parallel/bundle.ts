@@ -26,6 +26,9 @@ export interface ChildBegin {
   readonly host: number;
 }
 
+/** Modules that every worker which this process starts imports before any other. */
+export const alwaysPreloaded: Set<string> = new Set();
+
 /** Makes this process, or thread, a node host if it was started as one. */
 export async function serveIfWorker(): Promise<void> {
   const { default: process } = await import("node:process");

@@ -33,7 +33,7 @@ export function hostedRuntime(
     async load(url) {
       imports++;
       try {
-        preloaded ??= Promise.all(preload.map((url) => import(url)));
+        preloaded ??= importAll(preload);
         await preloaded;
         return await import(url);
       } finally {
@@ -43,6 +43,10 @@ export function hostedRuntime(
     runIn: (scope, action) => scopes.run(scope, action),
     currentScope: () => scopes.getStore(),
   };
+}
+
+async function importAll(urls: readonly string[]): Promise<void> {
+  for (const url of urls) await import(url);
 }
 
 /** The console that writes is made when it is first used, as most nodes print nothing and it takes a while. */

@@ -2,7 +2,7 @@
 
 import type { ExecutorSetup } from "../../core/passes.ts";
 import type { Executor } from "../../core/executor.ts";
-import { isBundled } from "./bundle.ts";
+import { alwaysPreloaded, isBundled } from "./bundle.ts";
 import { ParallelExecutor } from "./executor.ts";
 import type { OpenLink } from "./link.ts";
 import { Loading } from "./loading.ts";
@@ -33,7 +33,8 @@ export async function openExecutor(
   setup: ExecutorSetup,
   options: WorkerOptions,
 ): Promise<Executor> {
-  const { workers, isolation, preload, pool: workerPool } = options;
+  const { workers, isolation, pool: workerPool } = options;
+  const preload = [...alwaysPreloaded, ...options.preload];
   const { graph, initializations, isCancellable, warn } = setup;
   const resources = new Resources(graph, { ...options.resources, numCpus: workers });
   resources.check();
