@@ -79,8 +79,8 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
-/** The base of all backends. */
-export abstract class Backend<const T extends Targets> {
+/** The base of all backends; `R` is what a run of targets `T` gives. */
+export abstract class Backend<const T extends Targets, R = Results<T>> {
   /** The name under which results are stored. */
   readonly workflowName: string;
   readonly #graph: Graph;
@@ -150,7 +150,7 @@ export abstract class Backend<const T extends Targets> {
    * @throws {StorageError} If the storage fails; what was saved stays good.
    * @throws The signal's reason, if it aborts.
    */
-  async run(options: RunOptions = {}): Promise<Results<T>> {
+  async run(options: RunOptions = {}): Promise<R> {
     // In a worker that imports this module for its definitions, nothing after this is to happen.
     if (isImportedForDefinitions()) return stopImport();
     checkKeys("run", options, ["signal"]);
@@ -175,7 +175,7 @@ export abstract class Backend<const T extends Targets> {
     try {
       const values = await passes.run();
       const results = this.#graph.targets.map((target, at) => pickTarget(target, values[at]));
-      return (this.#graph.isList ? results : results[0]) as Results<T>;
+      return (this.#graph.isList ? results : results[0]) as R;
     } catch (caught) {
       error = caught;
       throw caught;
