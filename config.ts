@@ -134,7 +134,7 @@ export function isConfig(value: unknown): value is Readonly<FuseConfig> {
  * ```
  */
 export function applyConfig<T extends Targets>(
-  backend: Backend<T>,
+  backend: Backend<T, unknown>,
   config: Readonly<FuseConfig>,
 ): void {
   if (!isConfig(config)) {

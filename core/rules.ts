@@ -57,7 +57,7 @@ export interface ApplyOptions {
  * @throws {ConfigError} If a pattern finds nothing, or what a rule says can't be done.
  */
 export function applyRules(
-  backend: Backend<Targets>,
+  backend: Backend<Targets, unknown>,
   rules: readonly Rule[],
   { workflow = backend.workflowName, isPart = false }: ApplyOptions = {},
 ): void {
@@ -71,7 +71,7 @@ export function applyRules(
 
 /** Sets what a rule says. */
 function apply(
-  backend: Backend<Targets>,
+  backend: Backend<Targets, unknown>,
   query: Query,
   { rule, path }: { rule: Rule; path: string },
 ): void {
@@ -105,7 +105,7 @@ function exactly(name: string): string {
 
 const MOST_SHOWN = 8;
 
-function nothingFound(backend: Backend<Targets>, { query }: Rule, path: string): ConfigError {
+function nothingFound(backend: Backend<Targets, unknown>, { query }: Rule, path: string): ConfigError {
   const names = backend.findNodes();
   const shown = names.slice(0, MOST_SHOWN).map((name) => JSON.stringify(name)).join(", ");
   const rest = names.length > MOST_SHOWN ? ` and ${names.length - MOST_SHOWN} more` : "";
