@@ -7,6 +7,7 @@
  */
 
 import type { AnyClass, AnyFunction } from "./callable.ts";
+import { toHex } from "./hex.ts";
 import { CallSite } from "./place.ts";
 
 /** What can be looked up: definitions, definitions of plugins, plugins with their options, and replacements. */
@@ -107,5 +108,5 @@ export async function referenceTo(origin: Origin): Promise<Reference | undefined
 /** SHA-256 of a function's source, in hexadecimal. */
 export async function digestOf(code: AnyFunction | AnyClass): Promise<string> {
   const source = new TextEncoder().encode(Function.prototype.toString.call(code));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", source)).toHex();
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", source)));
 }

@@ -56,7 +56,7 @@ export class InPlace {
     this.#waiting.delete(i);
     waiting.context.abort(reason);
     // What an undo throws has no node any more that it could fail.
-    Promise.try(() => waiting.environment?.leave()).catch(() => {});
+    (async () => await waiting.environment?.leave())().catch(() => {});
   }
 
   /** Ends the waiting for all nodes. */

@@ -13,6 +13,7 @@
 import type { NodeInfo, Plugin } from "./plugin.ts";
 import type { Storage } from "./storage.ts";
 import { isFuseError } from "./errors.ts";
+import { toHex } from "./hex.ts";
 import { VERSION } from "./version.ts";
 
 const FLUSH_AFTER_MS = 500;
@@ -104,7 +105,7 @@ let latestId = 0;
 /** Sorts by time, also the runs of one process within a millisecond; those of two processes differ. */
 function newRunId(): string {
   latestId = Math.max(Date.now(), latestId + 1);
-  const random = crypto.getRandomValues(new Uint8Array(3)).toHex();
+  const random = toHex(crypto.getRandomValues(new Uint8Array(3)));
   return `${new Date(latestId).toISOString().replaceAll(/[:.]/g, "-")}-${random}`;
 }
 

@@ -72,12 +72,12 @@ function isModule(url: string): boolean {
 }
 
 // In a bundle all code has one URL, so that nothing can be told apart by it.
-const ROOT = /^(.*\/)core\/place\.ts$/.exec(import.meta.url)?.[1];
+const ROOT = /^(.*\/)core\/place\.[jt]s$/.exec(import.meta.url)?.[1];
 
 function isOwn(url: string): boolean {
   return ROOT !== undefined && url.startsWith(ROOT) &&
     // Not the stock plugins: they are defined as users define theirs.
-    /^(?:(?:core|backends|storage|cli)\/|(?:cli|mod)\.ts)/.test(url.slice(ROOT.length));
+    /^(?:(?:core|backends|storage|cli)\/|(?:cli|mod)\.[jt]s)/.test(url.slice(ROOT.length));
 }
 
 /** `/home/me/digits.ts:12:8`, or an empty text where the place is not known. */

@@ -1,7 +1,7 @@
 /** What is different when this code has been bundled, as in a compiled program: there are no modules beside it. */
 
 /** Whether it has been. */
-export const isBundled = !import.meta.url.endsWith("/backends/parallel/bundle.ts");
+export const isBundled = !/\/backends\/parallel\/bundle\.[jt]s$/.test(import.meta.url);
 
 /** What is used of the runtimes' own APIs. */
 interface Runtimes {

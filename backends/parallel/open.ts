@@ -23,6 +23,8 @@ export interface WorkerOptions {
 
 // Deno ends a thread when it next waits, which one that computes never does.
 const CAN_STOP_THREADS = !("Deno" in globalThis);
+// Node.js has only its own kind.
+const HAS_WEB_WORKERS = "Worker" in globalThis;
 
 /**
  * Makes the executor.
@@ -49,7 +51,7 @@ export async function openExecutor(
     openChild = (events) => openProcess(events, preload);
   }
   const mustEnd = isCancellable || workerPool !== undefined;
-  const startThread = isBundled || (mustEnd && !CAN_STOP_THREADS)
+  const startThread = isBundled || !HAS_WEB_WORKERS || (mustEnd && !CAN_STOP_THREADS)
     ? await startNodeWorkers()
     : startWebWorker;
   const openIn = (kind: string, open: OpenLink) => workerPool?.opener(kind, open) ?? open;
