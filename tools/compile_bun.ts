@@ -1,0 +1,77 @@
+/**
+ * Makes the executable `fuse` with Bun, of which it needs nothing but this: `bun tools/compile_bun.ts [FILE]`.
+ *
+ * Each of our modules believes to be where it is in this folder, only that the folder is the one that Bun embeds files
+ * in: so whatever tells our own modules from the user's by their URLs does so in the executable too.
+ */
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const EMBEDDED = process.platform === "win32" ? "file:///B:/~BUN/root/" : "file:///$bunfs/root/";
+
+// What is started or imported by its URL, beside the program itself.
+const ENTRIES = ["cli.ts", "backends/parallel/thread.ts", "cli/_worker.ts", "plugins/mod.ts"];
+
+/** What is used of Bun's own API. */
+interface BunGlobal {
+  build(options: object): Promise<{ success: boolean; logs: readonly unknown[] }>;
+}
+
+interface Build {
+  onLoad(
+    options: { filter: RegExp },
+    load: (file: { path: string }) => { contents: string; loader: "ts" } | undefined,
+  ): void;
+}
+
+function keepPlaces(build: Build): void {
+  build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+    const place = relative(ROOT, path).replaceAll("\\", "/");
+    if (place.startsWith("..") || place.includes("node_modules/")) return undefined;
+    const url = JSON.stringify(EMBEDDED + place);
+    const contents = readFileSync(path, "utf8").replaceAll("import.meta.url", url);
+    return { contents, loader: "ts" };
+  });
+}
+
+async function compile(outfile: string): Promise<void> {
+  const { Bun: bun } = globalThis as { Bun?: BunGlobal };
+  if (!bun) throw new Error("Run this with Bun: bun tools/compile_bun.ts");
+  mkdirSync(dirname(outfile), { recursive: true });
+  const { success, logs } = await bun.build({
+    entrypoints: ENTRIES.map((path) => join(ROOT, path)),
+    root: ROOT,
+    target: "bun",
+    format: "esm",
+    // What a command does not need is not even parsed when it starts.
+    splitting: true,
+    bytecode: true,
+    // Names stay, as they are shown in messages.
+    minify: { whitespace: true, syntax: true, identifiers: false },
+    // Deno's way to the packages, which is not taken here.
+    external: ["npm:*"],
+    naming: {
+      entry: "[dir]/[name].ts",
+      // In a folder of ours, so that it is taken for our own code.
+      chunk: "core/chunks/[name]-[hash].js",
+      asset: "core/assets/[name]-[hash].[ext]",
+    },
+    compile: {
+      outfile,
+      // As where `bun cli.ts` runs, but for settings and secrets that nobody asked for.
+      autoloadTsconfig: true,
+      autoloadPackageJson: true,
+      autoloadBunfig: false,
+      autoloadDotenv: false,
+    },
+    plugins: [{ name: "places", setup: keepPlaces }],
+    throw: false,
+  });
+  if (!success) throw new Error(`Bun could not make ${outfile}:\n${logs.join("\n")}`);
+}
+
+await compile(resolve(process.argv[2] ?? join(ROOT, "fuse")));
