@@ -28,7 +28,7 @@ import { ConfigError } from "./core/errors.ts";
 import { CallSite } from "./core/place.ts";
 import type { Plugin } from "./core/plugin.ts";
 import type { ReuseRule } from "./core/reuse.ts";
-import { applyRules, FUNCTION_KEYS, type Rule } from "./core/rules.ts";
+import { type ApplyOptions, applyRules, FUNCTION_KEYS, type Rule } from "./core/rules.ts";
 import type { Storage } from "./core/storage.ts";
 import type { Targets } from "./core/types.ts";
 import type { StorageConfig } from "./storage/mod.ts";
@@ -37,7 +37,7 @@ export type { Pattern } from "./core/names.ts";
 export type { Plugin } from "./core/plugin.ts";
 export type { RemoteArgs } from "./core/policy.ts";
 export type { ReuseRule } from "./core/reuse.ts";
-export type { Rule } from "./core/rules.ts";
+export type { ApplyOptions, Rule } from "./core/rules.ts";
 export type { Storage } from "./core/storage.ts";
 export type { StorageConfig } from "./storage/mod.ts";
 
@@ -136,10 +136,11 @@ export function isConfig(value: unknown): value is Readonly<FuseConfig> {
 export function applyConfig<T extends Targets>(
   backend: Backend<T, unknown>,
   config: Readonly<FuseConfig>,
+  options: ApplyOptions = {},
 ): void {
   if (!isConfig(config)) {
     throw new ConfigError("Cannot apply a configuration that was not made by defineConfig.");
   }
   for (const observer of config.observers ?? []) backend.setPlugin(undefined, observer);
-  applyRules(backend, config.rules ?? []);
+  applyRules(backend, config.rules ?? [], options);
 }

@@ -32,18 +32,22 @@ export interface LoadOptions {
   readonly check: boolean;
 }
 
+/** Whether a workflow is not in a file of this machine. */
+export function isUrl(file: string): boolean {
+  return /^https?:\/\//.test(file);
+}
+
 /**
  * Loads a workflow from a file or URL.
  *
  * @throws {WorkflowFileError} If there is no such file, it can't be loaded, or its default export is no target.
  */
 export async function loadWorkflow(file: string, options: LoadOptions): Promise<LoadedWorkflow> {
-  const isUrl = /^https?:\/\//.test(file);
-  if (!isUrl) {
+  if (!isUrl(file)) {
     checkFile(file);
     if (options.check) await checkTypes(file);
   }
-  const url = isUrl ? file : pathToFileURL(resolve(file)).href;
+  const url = isUrl(file) ? file : pathToFileURL(resolve(file)).href;
   await provideLibrary();
   const module = await importModule(file, url);
   const exported = await readTargets(file, module, options.params);

@@ -19,8 +19,8 @@ export interface Progress {
 
 /** What to show. */
 export interface ProgressOptions {
-  /** Where results are kept, for the summary; `undefined` if nowhere. */
-  readonly location: string | undefined;
+  /** Tells where results are kept, for the summary; `undefined` if nowhere. */
+  location(): string | undefined;
 }
 
 // Why a node of a first run runs.
@@ -87,18 +87,22 @@ interface Screen {
 
 class ProgressState {
   readonly running = new Set<string>();
-  readonly #location: string | undefined;
+  readonly #options: ProgressOptions;
   started = performance.now();
   done = 0;
   total = 0;
 
   constructor(options: ProgressOptions) {
-    this.#location = options.location;
+    this.#options = options;
   }
 
   start(run: RunStart): void {
     this.started = performance.now();
     this.total = this.done + run.toRun + run.toRead;
+  }
+
+  get #location(): string | undefined {
+    return this.#options.location();
   }
 
   summary({ durationMs, ran, read, reused }: RunEnd): string {

@@ -3,38 +3,66 @@
 import { closest, distance } from "fastest-levenshtein";
 import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { StorageError } from "../core/errors.ts";
 import type { Storage } from "../core/storage.ts";
 import { FileStorage, storageFactory } from "../storage/mod.ts";
+import { addConfigOptions, type ConfigFlags, loadConfig, openConfigured } from "./_config.ts";
+import { CommandError } from "./_errors.ts";
 import { quoted } from "./_text.ts";
 
 /** Where `fuse run` keeps results if nothing else is said. */
 export const DEFAULT_STORAGE = ".fuse";
 
-/** The texts of the option for the place, the same for all commands. */
-export const STORAGE_OPTION = [
-  "--storage <place>",
-  "folder or URL where results are kept",
-  DEFAULT_STORAGE,
-] as const;
+/** The flags that say where to look. */
+export interface PlaceFlags extends ConfigFlags {
+  readonly storage?: string;
+}
+
+/** Adds the flags, the same for all commands. */
+export function addPlaceOptions(command: Command): Command {
+  return addConfigOptions(command.option(
+    "--storage <place>",
+    `folder or URL where results are kept (default: ${DEFAULT_STORAGE})`,
+    checkPlace,
+  ));
+}
+
+/** Checks what is given as a place. */
+export function checkPlace(place: string): string {
+  if (place === "") throw new InvalidArgumentError("It must not be empty.");
+  if (/^s3:\/*$/i.test(place)) {
+    throw new InvalidArgumentError("It must have a bucket, as in s3://bucket/prefix.");
+  }
+  return place;
+}
 
 /**
- * Opens a storage that something was stored in.
+ * Opens a storage that something was stored in: the one named, or that of the configuration of the current folder.
  *
  * @throws {StorageError} If there is no such folder.
+ * @throws {ConfigError} If the configuration is wrong.
  */
-export function openStorage(place: string): Storage {
-  const storage = storageFactory(place);
-  if (storage instanceof FileStorage && !existsSync(storage.location)) {
-    throw missing(
-      storage,
-      place,
-      `There is no folder ${place}, so nothing is stored there. ` +
-        "Run a workflow first (fuse run), or say where it stored its results (--storage).",
-    );
-  }
-  return storage;
+export async function openStored(flags: PlaceFlags): Promise<Storage> {
+  const storage = flags.storage === undefined
+    ? await configured(flags) ?? storageFactory(DEFAULT_STORAGE)
+    : storageFactory(flags.storage);
+  if (!(storage instanceof FileStorage) || existsSync(storage.location)) return storage;
+  throw missing(
+    storage,
+    storage.location,
+    `There is no folder ${storage.location}, so nothing is stored there. ` +
+      "Run a workflow first (fuse run), or say where it stored its results (--storage).",
+  );
+}
+
+async function configured(flags: PlaceFlags): Promise<Storage | undefined> {
+  const found = await loadConfig(flags, { folder: ".", check: false });
+  const storage = found && openConfigured(found);
+  if (storage !== false) return storage;
+  throw new CommandError(
+    `${found!.file} says that nothing is stored: name the place to look at (--storage).`,
+  );
 }
 
 /** The names of all workflows that something is stored of. */

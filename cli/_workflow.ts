@@ -1,49 +1,72 @@
 /** What commands that load a workflow file have in common: which one, with which parameters, and what of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { dirname } from "node:path";
+import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
+import type { FuseConfig } from "../config.ts";
+import type { Backend } from "../core/backend.ts";
 import { compilePattern } from "../core/names.ts";
 import type { ReuseRule } from "../core/reuse.ts";
+import type { ApplyOptions } from "../core/rules.ts";
+import type { Storage } from "../core/storage.ts";
+import type { Targets } from "../core/types.ts";
+import { storageFactory } from "../storage/mod.ts";
+import {
+  addConfigOptions,
+  type ConfigFlags,
+  explain,
+  loadConfig,
+  type LoadedConfig,
+  openConfigured,
+} from "./_config.ts";
 import { WorkflowFileError } from "./_errors.ts";
-import { type LoadedWorkflow, loadWorkflow } from "./_load.ts";
-import { DEFAULT_STORAGE } from "./_stored.ts";
+import { isUrl, type LoadedWorkflow, loadWorkflow } from "./_load.ts";
+import { checkPlace, DEFAULT_STORAGE } from "./_stored.ts";
 
 /** The flags of such commands. */
-export interface WorkflowFlags {
-  readonly storage: string | boolean;
+export interface WorkflowFlags extends ConfigFlags {
+  readonly storage?: string | false;
   readonly name?: string;
   readonly param?: Record<string, unknown>;
   readonly select?: string;
-  readonly reuse: ReuseRule;
+  readonly reuse?: ReuseRule;
   readonly rerun?: string;
   readonly json?: boolean;
   readonly check: boolean;
 }
 
-/** A workflow as its flags make it. */
+/** A workflow as its flags and its configuration make it. */
 export interface ChosenWorkflow extends LoadedWorkflow {
-  /** The name under which results are stored. */
-  readonly workflowName: string;
-  /** What the backends are given of the flags. */
+  /** What is in force of the engineer's side; empty where there is none. */
+  readonly config: Readonly<FuseConfig>;
+  /** What every backend is given. */
   readonly options: {
     readonly workflowName: string;
-    readonly reuse: ReuseRule;
+    readonly storage: Storage | undefined;
+    readonly reuse: ReuseRule | undefined;
     readonly rerun: string | undefined;
     readonly scope: "reachable" | "needed";
   };
+  /**
+   * Sets what the configuration says for a backend of the targets, and gives it back.
+   *
+   * @throws {ConfigError} If a rule's pattern finds nothing, or what it says can't be done.
+   */
+  configure<B extends Backend<Targets>>(backend: B): Promise<B>;
 }
 
 /** Adds the argument and the flags. */
 export function addWorkflowOptions(command: Command): Command {
-  return command
+  command
     .argument(
       "<workflow>",
       "file whose default export is a node, a list or record of nodes, or a function that returns one",
     )
     .option(
       "--storage <place>",
-      "folder or URL where results are kept and read from",
-      DEFAULT_STORAGE,
+      `folder or URL where results are kept and read from (default: ${DEFAULT_STORAGE})`,
+      checkPlace,
     )
     .option(
       "--name <name>",
@@ -64,28 +87,62 @@ export function addWorkflowOptions(command: Command): Command {
     .addOption(
       new Option(
         "--reuse <rule>",
-        "when a stored result is used: if running would give the same, or by name alone",
+        "when a stored result is used: if running would give the same, or by name alone (default: exact)",
       )
-        .choices(["exact", "name"]).default("exact"),
+        .choices(["exact", "name"]),
     )
     .option(
       "--rerun <pattern>",
       "run the nodes whose whole names match, whatever is stored",
       checkPattern,
-    )
-    .option("--no-check", "do not check types first");
+    );
+  return addConfigOptions(command).option("--no-check", "do not check types first");
 }
 
-/** Loads the workflow, and takes of it what was selected. */
+/** Loads the workflow with its configuration, and takes of it what was selected. */
 export async function chooseWorkflow(file: string, flags: WorkflowFlags): Promise<ChosenWorkflow> {
-  const params = flags.param ?? {};
-  const loaded = await loadWorkflow(file, { params, check: flags.check });
-  const workflow = flags.select === undefined ? loaded : select(loaded, flags.select);
-  const workflowName = nameWithParams(flags.name ?? workflow.name, params);
-  const { reuse, rerun } = flags;
-  const scope = flags.select === undefined ? "reachable" : "needed";
-  if (rerun !== undefined) select(workflow, rerun);
-  return { ...workflow, workflowName, options: { workflowName, reuse, rerun, scope } };
+  const { check, name, select: selected, rerun, param: params = {} } = flags;
+  const folder = isUrl(file) ? process.cwd() : dirname(file);
+  const found = await loadConfig(flags, { folder, check });
+  const config = found?.config ?? {};
+  const storage = openStorage(flags, found);
+  const loaded = await loadWorkflow(file, { params, check });
+  if (selected !== undefined) {
+    // A part need not have all that the rules are for: that is asked of the whole.
+    const whole = new LocalWorkflow(loaded.targets, { workflowName: loaded.name });
+    await apply(found, whole, { workflow: loaded.name });
+  }
+  const workflow = selected === undefined ? loaded : select(loaded, selected);
+  const workflowName = nameWithParams(name ?? config.workflowName ?? loaded.name, params);
+  const reuse = flags.reuse ?? config.reuse;
+  const scope = selected === undefined ? "reachable" : "needed";
+  return {
+    ...workflow,
+    config,
+    options: { workflowName, storage, reuse, rerun, scope },
+    configure: async (backend) => {
+      await apply(found, backend, { workflow: loaded.name, isPart: selected !== undefined });
+      if (rerun !== undefined) checkFound(backend, rerun);
+      return backend;
+    },
+  };
+}
+
+async function apply(
+  found: LoadedConfig | undefined,
+  backend: Backend<Targets>,
+  options: ApplyOptions,
+): Promise<void> {
+  if (!found) return;
+  const { applyConfig } = await import("../config.ts");
+  await explain(found.file, () => applyConfig(backend, found.config, options));
+}
+
+function openStorage(flags: WorkflowFlags, config: LoadedConfig | undefined): Storage | undefined {
+  if (flags.storage === false) return undefined;
+  if (flags.storage !== undefined) return storageFactory(flags.storage);
+  const configured = config && openConfigured(config);
+  return configured === undefined ? storageFactory(DEFAULT_STORAGE) : configured || undefined;
 }
 
 /** Results of different parameters are kept apart, as a stored result is found by names alone. */
@@ -98,16 +155,20 @@ function nameWithParams(name: string, params: Readonly<Record<string, unknown>>)
 /** The nodes found by a pattern, as targets in the place of the workflow's own. */
 function select(workflow: LoadedWorkflow, pattern: string): LoadedWorkflow {
   const all = new LocalWorkflow(workflow.targets, { workflowName: workflow.name });
+  checkFound(all, pattern);
   const targets = all.query(pattern).nodes;
-  if (targets.length > 0) {
-    return { ...workflow, shape: "record", labels: targets.map(() => undefined), targets };
-  }
-  const MOST_SHOWN = 20;
-  const names = all.findNodes();
+  return { ...workflow, shape: "record", labels: targets.map(() => undefined), targets };
+}
+
+const MOST_SHOWN = 20;
+
+function checkFound(backend: Backend<Targets>, pattern: string): void {
+  if (backend.findNodes(pattern).length > 0) return;
+  const names = backend.findNodes();
+  const rest = names.length > MOST_SHOWN ? `, and ${names.length - MOST_SHOWN} more` : "";
   throw new WorkflowFileError(
-    `No node's whole name matches ${JSON.stringify(pattern)}. There are ${
-      names.slice(0, MOST_SHOWN).join(", ")
-    }${names.length > MOST_SHOWN ? `, and ${names.length - MOST_SHOWN} more` : ""}.`,
+    `No node's whole name matches ${JSON.stringify(pattern)}. ` +
+      `There are ${names.slice(0, MOST_SHOWN).join(", ")}${rest}.`,
   );
 }
 

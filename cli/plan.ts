@@ -3,7 +3,6 @@
 import { Command } from "commander";
 import { LocalWorkflow } from "../backends/local.ts";
 import type { NodePlan } from "../core/find_reuse.ts";
-import { storageFactory } from "../storage/mod.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import { count, escapeControls } from "./_text.ts";
@@ -25,19 +24,19 @@ Examples:
 
 A node that will run only if a value that it reads changes says so: if what it reads comes out as before, it is not run.
 
-Exit codes: 0 done, 2 the workflow is wrong, 3 storage, 64 usage.`,
+Exit codes: 0 done, 2 the workflow or its configuration is wrong, 3 storage, 64 usage.`,
     )
     .action(plan);
 }
 
 async function plan(file: string, flags: WorkflowFlags): Promise<void> {
-  const { targets, options } = await chooseWorkflow(file, flags);
-  const storage = storageFactory(flags.storage as string);
+  const { targets, options, configure } = await chooseWorkflow(file, flags);
   const onWarning = (message: string) => say(`warning: ${message}`);
-  const nodes = await new LocalWorkflow(targets, { ...options, storage, onWarning }).plan();
+  const backend = await configure(new LocalWorkflow(targets, { ...options, onWarning }));
+  const nodes = await backend.plan();
   if (flags.json) return await writeOut(`${toJson(nodes)}\n`);
   await writeOut(formatPlan(nodes));
-  say(summarize(nodes, storage.location));
+  say(summarize(nodes, options.storage?.location));
 }
 
 const WORDS = { stored: "stored", run: "will run", "not needed": "not needed" } as const;
@@ -53,11 +52,13 @@ function formatPlan(nodes: readonly NodePlan[]): string {
   }).join("");
 }
 
-function summarize(nodes: readonly NodePlan[], location: string): string {
+function summarize(nodes: readonly NodePlan[], location: string | undefined): string {
   const toRun = nodes.filter(({ action }) => action === "run");
   const maybe = toRun.filter(({ isCertain }) => !isCertain).length;
   const stored = nodes.filter(({ action }) => action === "stored").length;
   const unless = maybe > 0 ? ` (${maybe.toLocaleString("en")} only if a value changes)` : "";
-  return `${count(toRun.length, "node")} will run${unless}, ` +
+  const willRun = `${count(toRun.length, "node")} will run${unless}`;
+  if (location === undefined) return `${willRun}; nothing is stored.`;
+  return `${willRun}, ` +
     `${count(stored, "result")} in storage (${location}) will be used.`;
 }

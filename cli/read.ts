@@ -8,11 +8,10 @@ import { exportValue, type Format, formatOf, FORMATS, TEXT_FORMATS } from "./_ex
 import { readWhole } from "./_lazy.ts";
 import { checkTarget, say, writeOut, writeWhole } from "./_output.ts";
 import { formatValue } from "./_print.ts";
-import { checkName, checkTask, openStorage, STORAGE_OPTION } from "./_stored.ts";
+import { addPlaceOptions, checkName, checkTask, openStored, type PlaceFlags } from "./_stored.ts";
 import { quoted, showBytes, showDuration, showTime } from "./_text.ts";
 
-interface ReadFlags {
-  readonly storage: string;
+interface ReadFlags extends PlaceFlags {
   readonly out?: string;
   readonly as?: Format;
   readonly force?: boolean;
@@ -22,10 +21,9 @@ interface ReadFlags {
 
 /** The command. */
 export function readCommand(): Command {
-  return new Command("read")
+  return addPlaceOptions(new Command("read"))
     .argument("<workflow>", "name of a stored workflow", checkName)
     .argument("<task>", "name of one of its tasks", checkName)
-    .option(...STORAGE_OPTION)
     .option("--out <file>", "write the value to a file, in the format of its suffix", checkName)
     .addOption(
       new Option("--as <format>", "the format, for a file or for standard output").choices(FORMATS),
@@ -58,7 +56,7 @@ Exit codes: 0 done, 2 the value does not fit the format or the file can't be wri
 
 async function read(workflow: string, task: string, flags: ReadFlags): Promise<void> {
   const format = chooseFormat(flags);
-  const storage = openStorage(flags.storage);
+  const storage = await openStored(flags);
   await checkTask(storage, workflow, task);
   const value = await storage.readTask(workflow, task);
   if (format === undefined) {

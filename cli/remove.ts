@@ -7,17 +7,17 @@ import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import {
+  addPlaceOptions,
   checkName,
   checkTask,
   checkWorkflow,
   findTasks,
-  openStorage,
-  STORAGE_OPTION,
+  openStored,
+  type PlaceFlags,
 } from "./_stored.ts";
 import { count, escapeControls, quoted } from "./_text.ts";
 
-interface RemoveFlags {
-  readonly storage: string;
+interface RemoveFlags extends PlaceFlags {
   readonly task?: string;
   readonly all?: boolean;
   readonly yes?: boolean;
@@ -27,12 +27,11 @@ interface RemoveFlags {
 
 /** The command. */
 export function removeCommand(): Command {
-  return new Command("remove")
+  return addPlaceOptions(new Command("remove"))
     .argument("<workflow>", "name of a stored workflow", checkName)
     .argument("[glob]", "which tasks: a name with wildcards, as in 'train_*'", checkName)
     .option("--task <name>", "the one task of this very name", checkName)
     .option("--all", "the whole workflow, with all that is kept of its runs")
-    .option(...STORAGE_OPTION)
     .option("--dry-run", "print the names of the tasks that would go, and remove nothing")
     .option("--yes", "do not ask")
     .option("--json", "print one JSON document")
@@ -57,7 +56,7 @@ async function remove(
   flags: RemoveFlags,
 ): Promise<void> {
   checkChoice(glob, flags);
-  const storage = openStorage(flags.storage);
+  const storage = await openStored(flags);
   const names = await selectTasks(storage, workflow, glob, flags);
   if (names.length === 0 && !flags.all) {
     say(`No task of ${quoted(workflow)} matches ${quoted(glob!)}: nothing to remove.`);

@@ -4,11 +4,11 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
 import { ParallelWorkflow } from "../backends/parallel.ts";
-import type { BackendOptions } from "../core/backend.ts";
+import type { Backend, BackendOptions } from "../core/backend.ts";
 import { recordOf } from "../core/node.ts";
+import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
-import { storageFactory } from "../storage/mod.ts";
-import { Interrupted } from "./_errors.ts";
+import { CommandError, EXIT_USAGE, Interrupted } from "./_errors.ts";
 import { leave, reportExit } from "./_exit.ts";
 import { readWhole } from "./_lazy.ts";
 import type { LoadedWorkflow } from "./_load.ts";
@@ -16,10 +16,15 @@ import { writeOut } from "./_output.ts";
 import { formatValues, toJson } from "./_print.ts";
 import { createProgress, redirectConsole } from "./_progress.ts";
 import { DEFAULT_STORAGE } from "./_stored.ts";
-import { addWorkflowOptions, chooseWorkflow, type WorkflowFlags } from "./_workflow.ts";
+import {
+  addWorkflowOptions,
+  chooseWorkflow,
+  type ChosenWorkflow,
+  type WorkflowFlags,
+} from "./_workflow.ts";
 
 interface RunFlags extends WorkflowFlags {
-  readonly backend: "parallel" | "local";
+  readonly backend?: "parallel" | "local";
   readonly workers?: number;
   readonly isolation?: "thread" | "process";
   readonly resource: Record<string, number>;
@@ -32,8 +37,11 @@ export function runCommand(): Command {
     .description("run a workflow and print the values of its targets")
     .option("--no-storage", "keep nothing and run everything")
     .addOption(
-      new Option("--backend <name>", "side by side in workers, or one after the other")
-        .choices(["parallel", "local"]).default("parallel"),
+      new Option(
+        "--backend <name>",
+        "side by side in workers, or one after the other (default: parallel)",
+      )
+        .choices(["parallel", "local"]),
     )
     .option(
       "--workers <count>",
@@ -51,6 +59,7 @@ export function runCommand(): Command {
       {},
     )
     .option("--keep-going", "when a node fails, run all that does not depend on it")
+    .option("--no-keep-going", "when a node fails, end the run, whatever the configuration says")
     .option("--json", "print the values as one JSON document")
     .addHelpText(
       "after",
@@ -66,26 +75,27 @@ Examples:
   fuse run workflow.ts --rerun 'train_.*'       these nodes again, and what changes with them
   fuse run workflow.ts --storage s3://bucket/x  results in S3
   fuse run workflow.ts --no-storage             keep nothing
+  fuse run workflow.ts --config cluster.ts      with another configuration than fuse.config.ts
 
-Exit codes: 0 done, 1 a node failed, 2 the workflow is wrong, 3 storage, 4 a worker died, 64 usage, 130 interrupted.`,
+Exit codes: 0 done, 1 a node failed, 2 the workflow or its configuration is wrong, 3 storage, 4 a worker died, 64 usage, 130 interrupted.`,
     )
     .action(run);
 }
 
 async function run(file: string, flags: RunFlags): Promise<void> {
   const interrupt = listenForInterrupt();
-  const storage = flags.storage === false ? undefined : storageFactory(flags.storage as string);
-  const progress = createProgress({ location: storage?.location });
+  let storage: Storage | undefined;
+  const progress = createProgress({ location: () => storage?.location });
   redirectConsole(progress.log);
   try {
     const workflow = await chooseWorkflow(file, flags);
-    const backend = createBackend(workflow.targets, flags, {
+    storage = workflow.options.storage;
+    const backend = await workflow.configure(createBackend(workflow, flags, {
       ...workflow.options,
-      storage,
       plugins: [progress.plugin],
-      onFailure: flags.keepGoing ? "continue" : "stop",
+      onFailure: chooseOnFailure(workflow, flags),
       onWarning: (message) => progress.log(`warning: ${message}`),
-    });
+    }));
     const values = await reportExit(() => backend.run({ signal: interrupt() }));
     await writeOut(await showValues(workflow, values, flags.json ?? false));
   } finally {
@@ -93,10 +103,36 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   }
 }
 
-function createBackend(targets: readonly Target[], flags: RunFlags, options: BackendOptions) {
-  if (flags.backend === "local") return new LocalWorkflow(targets, options);
-  const { workers, isolation, resource: resources } = flags;
+function createBackend(
+  { targets, config }: ChosenWorkflow,
+  flags: RunFlags,
+  options: BackendOptions,
+): Backend<readonly Target[]> {
+  const { backend = config.backend ?? "parallel" } = flags;
+  if (backend === "local") {
+    checkNoWorkers(flags);
+    return new LocalWorkflow(targets, options);
+  }
+  const { workers = config.workers, isolation = config.isolation } = flags;
+  const resources = { ...config.resources, ...flags.resource };
   return new ParallelWorkflow(targets, { ...options, workers, isolation, resources });
+}
+
+/** What would be left out of account is refused. */
+function checkNoWorkers({ backend, workers, isolation, resource }: RunFlags): void {
+  const given = { workers, isolation, resource: Object.keys(resource).length > 0 || undefined };
+  const flag = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (flag === undefined) return;
+  throw new CommandError(
+    `--${flag} is for workers, and the local backend has none: ` +
+      (backend === "local" ? "leave out one of both." : "add --backend parallel, or leave it out."),
+    EXIT_USAGE,
+  );
+}
+
+function chooseOnFailure({ config }: ChosenWorkflow, { keepGoing }: RunFlags) {
+  if (keepGoing === undefined) return config.onFailure;
+  return keepGoing ? "continue" : "stop";
 }
 
 /**

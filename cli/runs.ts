@@ -5,22 +5,27 @@ import type { Storage } from "../core/storage.ts";
 import { CommandError } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
-import { checkName, checkWorkflow, listWorkflows, openStorage, STORAGE_OPTION } from "./_stored.ts";
+import {
+  addPlaceOptions,
+  checkName,
+  checkWorkflow,
+  listWorkflows,
+  openStored,
+  type PlaceFlags,
+} from "./_stored.ts";
 import { formatTable, type Row } from "./_table.ts";
 import { count, quoted, showBytes, showDuration, showTime } from "./_text.ts";
 
-interface RunsFlags {
-  readonly storage: string;
+interface RunsFlags extends PlaceFlags {
   readonly workflow?: string;
   readonly json?: boolean;
 }
 
 /** The command. */
 export function runsCommand(): Command {
-  return new Command("runs")
+  return addPlaceOptions(new Command("runs"))
     .argument("[id]", "id of a run, or how it begins, or latest", checkName)
     .option("--workflow <name>", "only the runs of this workflow", checkName)
-    .option(...STORAGE_OPTION)
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -46,7 +51,7 @@ interface Journal {
 }
 
 async function runs(id: string | undefined, flags: RunsFlags): Promise<void> {
-  const storage = openStorage(flags.storage);
+  const storage = await openStored(flags);
   if (flags.workflow !== undefined) await checkWorkflow(storage, flags.workflow);
   const workflows = flags.workflow === undefined ? await listWorkflows(storage) : [flags.workflow];
   const known: { run: string; workflow: string }[] = [];

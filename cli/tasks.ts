@@ -7,21 +7,26 @@ import type { Storage, TaskInfo } from "../core/storage.ts";
 import { explainError } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
-import { checkName, findTasks, listWorkflows, openStorage, STORAGE_OPTION } from "./_stored.ts";
+import {
+  addPlaceOptions,
+  checkName,
+  findTasks,
+  listWorkflows,
+  openStored,
+  type PlaceFlags,
+} from "./_stored.ts";
 import { formatTable, MOST_TABLE_ROWS } from "./_table.ts";
 import { count, quoted, showBytes, showDuration, showTime } from "./_text.ts";
 
-interface TasksFlags {
-  readonly storage: string;
+interface TasksFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
 /** The command. */
 export function tasksCommand(): Command {
-  return new Command("tasks")
+  return addPlaceOptions(new Command("tasks"))
     .argument("[workflow]", "name of a stored workflow", checkName)
     .argument("[glob]", "which tasks: a name with wildcards, as in 'train_*'", checkName)
-    .option(...STORAGE_OPTION)
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -42,7 +47,7 @@ async function tasks(
   glob: string | undefined,
   flags: TasksFlags,
 ): Promise<void> {
-  const storage = openStorage(flags.storage);
+  const storage = await openStored(flags);
   if (workflow === undefined) await showWorkflows(storage, flags);
   else await showTasks(storage, workflow, glob, flags);
 }
