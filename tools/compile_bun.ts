@@ -28,12 +28,17 @@ interface Build {
   ): void;
 }
 
-function keepPlaces(build: Build): void {
+/** Our modules with their places and, as Bun numbers classes of one name, with the names of classes written out. */
+function keepOurs(build: Build): void {
   build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
     const place = relative(ROOT, path).replaceAll("\\", "/");
     if (place.startsWith("..") || place.includes("node_modules/")) return undefined;
+    const text = readFileSync(path, "utf8");
+    const names = [...text.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name]) =>
+      `Object.defineProperty(${name}, "name", { value: "${name}", configurable: true });`
+    );
     const url = JSON.stringify(EMBEDDED + place);
-    const contents = readFileSync(path, "utf8").replaceAll("import.meta.url", url);
+    const contents = [text.replaceAll("import.meta.url", url), ...names].join("\n");
     return { contents, loader: "ts" };
   });
 }
@@ -68,7 +73,7 @@ async function compile(outfile: string): Promise<void> {
       autoloadBunfig: false,
       autoloadDotenv: false,
     },
-    plugins: [{ name: "places", setup: keepPlaces }],
+    plugins: [{ name: "ours", setup: keepOurs }],
     throw: false,
   });
   if (!success) throw new Error(`Bun could not make ${outfile}:\n${logs.join("\n")}`);
