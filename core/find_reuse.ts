@@ -89,6 +89,7 @@ function availableBefore(reuse: Reuse): Available {
     isToCheck: (i) => reuse.standing(i) === "check",
     has: () => false,
     hasRun: () => false,
+    isSeen: () => false,
     hasFailed: () => false,
   };
 }

@@ -47,6 +47,7 @@ const READER: Executor = {
 export class Passes {
   readonly #setup: PassesSetup;
   readonly #hasRun: Uint8Array;
+  readonly #isSeen: Uint8Array;
   readonly #failures = new Map<number, NodeError>();
   readonly #retries = new Map<number, number>();
   #reuse: Reuse | undefined;
@@ -56,6 +57,7 @@ export class Passes {
   constructor(setup: PassesSetup) {
     this.#setup = setup;
     this.#hasRun = new Uint8Array(setup.graph.nodes.length);
+    this.#isSeen = new Uint8Array(setup.graph.nodes.length);
   }
 
   /** How many nodes were not run as their stored values are right. */
@@ -141,6 +143,7 @@ export class Passes {
       isToCheck: (i) => reuse?.standing(i) === "check",
       has: (i) => have.has(i),
       hasRun: (i) => this.#hasRun[i] === 1,
+      isSeen: (i) => this.#isSeen[i] === 1,
       hasFailed: (i) => this.#failures.has(i),
     };
   }
@@ -168,6 +171,10 @@ export class Passes {
 
   #start(actions: Uint8Array, available: Available, have: ReadonlyMap<number, unknown>) {
     const { graph, storage, workflowName, watchers, signal, onFailure } = this.#setup;
+    // An instance that is made anew has seen none of its calls.
+    this.#isSeen.forEach((_, i) => {
+      if (actions[graph.instances[i] < 0 ? i : graph.instances[i]] === RUN) this.#isSeen[i] = 0;
+    });
     return new Run({
       graph,
       storage,
@@ -179,6 +186,7 @@ export class Passes {
       available,
       have,
       hasRun: this.#hasRun,
+      isSeen: this.#isSeen,
       failures: this.#failures,
       retries: this.#retries,
       reuse: this.#reuse,

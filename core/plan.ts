@@ -30,6 +30,8 @@ export interface Available {
   has(node: number): boolean;
   /** Whether the node ran in an earlier pass of the same run. */
   hasRun(node: number): boolean;
+  /** Whether the instance of a call, as it is now, has seen it. */
+  isSeen(call: number): boolean;
   /** Whether the node failed in an earlier pass of the same run. */
   hasFailed(node: number): boolean;
 }
@@ -80,7 +82,7 @@ function tryPlan(
     // An instance that is asked for is what all its calls made of it.
     if (nodes[target].definition.kind !== "constructor") continue;
     instances.forEach((instance, call) => {
-      if (instance === target && !(isAlive(target) && available!.hasRun(call))) mustRun[call] = 1;
+      if (instance === target && !(isAlive(target) && available!.isSeen(call))) mustRun[call] = 1;
     });
   }
 
@@ -99,12 +101,12 @@ function tryPlan(
     if (before < 0) continue;
     const instance = instances[i];
     if (!isAlive(instance)) mustRun[before] = 1;
-    else if (available!.hasRun(i)) {
+    else if (available!.isSeen(i)) {
       outdated.add(instance);
       return undefined;
     } else {
       isNeeded[instance] = NEEDED;
-      if (before !== instance && !available!.hasRun(before)) mustRun[before] = 1;
+      if (before !== instance && !available!.isSeen(before)) mustRun[before] = 1;
     }
   }
   return actions;
@@ -140,7 +142,7 @@ export function findBlocked(graph: Graph, available: Available): Uint8Array {
     const before = previous[i];
     let cannotRun = available.hasFailed(i) ||
       (before >= 0 && isBlocked[before] > 0 &&
-        !(available.has(instances[i]) && available.hasRun(before) && !available.hasFailed(before)));
+        !(available.has(instances[i]) && available.isSeen(before) && !available.hasFailed(before)));
     for (let at = inputOffsets[i]; at < inputOffsets[i + 1] && !cannotRun; at++) {
       cannotRun = isBlocked[inputs[at]] === 1;
     }

@@ -19,6 +19,8 @@ export interface RunSetup {
   readonly have: ReadonlyMap<number, unknown>;
   /** A mark for each node that has run; the run sets more. */
   readonly hasRun: Uint8Array;
+  /** A mark for each call that its instance, as it is now, has seen; the run sets more. */
+  readonly isSeen: Uint8Array;
   readonly executor: Executor;
   readonly watchers: Watchers;
   readonly workflowName: string;

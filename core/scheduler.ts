@@ -176,8 +176,9 @@ export class Run implements Pass {
   #canFollow(i: number): boolean {
     const { instances, previous } = this.#graph;
     const [instance, before] = [instances[i], previous[i]];
-    if (this.actions[before] === RUN) return this.#hasRun[before] === 1;
-    return this.actions[instance] === HAVE && (before === instance || this.#hasRun[before] === 1);
+    const isSeen = this.#setup.isSeen[before] === 1;
+    if (this.actions[before] === RUN) return isSeen;
+    return this.actions[instance] === HAVE && (before === instance || isSeen);
   }
 
   /** The node's stored value is right; it is read if somebody is known to need it. */
@@ -277,7 +278,7 @@ export class Run implements Pass {
 
   /** Hands the value on, and frees those that were read for the last time. */
   #finish(i: number, value: unknown): void {
-    if (this.actions[i] === RUN) this.#hasRun[i] = 1;
+    if (this.actions[i] === RUN) this.#hasRun[i] = this.#setup.isSeen[i] = 1;
     if (this.#isKept(i)) this.values[i] = value;
     else this.#setup.executor.release?.(i);
     if (this.actions[i] === RUN) this.#releaseInputs(i);

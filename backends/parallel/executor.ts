@@ -65,6 +65,10 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   execute(i: number): unknown {
     const taken = this.#dispatcher.hands.take(i, this.#pass);
     if ("value" in taken) return taken.value;
+    // What calls gave before does not count for an instance that is made anew: it has not seen them.
+    if (this.#graph.nodes[i].definition.kind === "constructor") {
+      this.#dispatcher.hands.forget((call) => this.#graph.instances[call] === i);
+    }
     const worker = this.#dispatcher.places.sentTo(i);
     if (worker) this.#dispatcher.tellStart(worker);
     else this.#dispatcher.enqueue(i);
@@ -126,12 +130,13 @@ export class ParallelExecutor implements Executor, WorkerEvents {
     return { value: HELD };
   }
 
-  #fail(worker: PoolWorker, { phase, thrown }: NonNullable<ReportMessage["failure"]>): void {
+  #fail(worker: PoolWorker, failure: NonNullable<ReportMessage["failure"]>): void {
     const i = worker.sent.shift()!;
     if (worker.hasEnded(i)) return;
     this.#dispatcher.places.sent(i, undefined);
-    const error = rebuildThrown(thrown);
-    this.#dispatcher.settle(i, { error: phase === "run" ? error : new PhaseFailure(phase, error) });
+    const { phase, thrown, members } = failure;
+    const error = new PhaseFailure(phase, rebuildThrown(thrown), members);
+    this.#dispatcher.settle(i, { error });
   }
 
   gave(_worker: PoolWorker, message: NodeMessage & { type: "gave" | "withheld" }): void {
