@@ -38,7 +38,7 @@ export class Project {
   constructor(files: Files, read: (path: string, text: string) => Module) {
     this.files = files;
     this.#read = read;
-    this.#resolver = new Resolver(files);
+    this.#resolver = new Resolver(files, { withImportMaps: true });
   }
 
   /** Remembers the modules that were read, for as long as their texts stay what they are. */

@@ -33,10 +33,13 @@ export class Resolver {
   readonly #files: Files;
   readonly #locks: Locks;
   readonly #known = new Map<string, Resolved>();
+  readonly #configs: readonly string[];
 
-  constructor(files: Files) {
+  /** Without import maps, names mean what they do where Deno's configuration is not known. */
+  constructor(files: Files, { withImportMaps }: { readonly withImportMaps: boolean }) {
     this.#files = files;
     this.#locks = new Locks(files);
+    this.#configs = withImportMaps ? ["deno.json", "deno.jsonc"] : [];
   }
 
   /** What a specifier means in the module at a path. */
@@ -54,7 +57,7 @@ export class Resolver {
 
   /** By the import maps above a module, nearest first, the imports of packages, and the paths of TypeScript. */
   #mapped(from: string, specifier: string): Resolved | undefined {
-    for (const name of ["deno.json", "deno.jsonc"]) {
+    for (const name of this.#configs) {
       for (const config of this.#files.above(from, name)) {
         const { base, imports } = this.#importMap(config);
         const target = mapImport(imports, specifier);
@@ -174,7 +177,7 @@ export class Resolver {
 
   /** The package that a module belongs to, or one beside it in a workspace, by its name. */
   #workspace(from: string, name: string, subpath: string | undefined): Resolved | undefined {
-    for (const file of ["deno.json", "deno.jsonc", "package.json"]) {
+    for (const file of [...this.#configs, "package.json"]) {
       for (const config of this.#files.above(from, file)) {
         const { name: own, workspace } = this.#files.json(config) ?? {};
         if (own === name) return this.#exported(config, subpath);

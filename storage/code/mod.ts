@@ -5,6 +5,7 @@ import type { CodePrint } from "../../core/storage.ts";
 import { loadJsonc } from "../_libraries.ts";
 import { Files } from "./_files.ts";
 import { Follower } from "./_follow.ts";
+import { followImports, type Imports } from "./_imports.ts";
 import { loadReader } from "./_module.ts";
 import { digestOf, Project } from "./_project.ts";
 
@@ -25,6 +26,14 @@ export async function readCode(origins: readonly Origin[]): Promise<readonly Cod
   }
   project.keep();
   return origins.map((origin) => prints.get(origin)!);
+}
+
+export type { Imports, MissingImport } from "./_imports.ts";
+
+/** Everything that the modules at some paths import, directly or through others. */
+export async function readImports(paths: readonly string[]): Promise<Imports> {
+  const [read, jsonc] = await Promise.all([loadReader(), loadJsonc()]);
+  return followImports(new Files(jsonc.parse), read, paths);
 }
 
 /** What can be told where there is no module to read. */
