@@ -3,7 +3,9 @@
 import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { VERSION } from "../core/version.ts";
+import { isStandalone } from "../backends/parallel/bundle.ts";
 import { EXIT_USAGE } from "./_errors.ts";
+import { readManifest } from "./_payload.ts";
 
 /** A command as `fuse --help` lists it. */
 export interface CommandEntry {
@@ -46,6 +48,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./remove.ts")).removeCommand(),
   },
   {
+    name: "compile",
+    summary: "make one executable of a workflow and its configuration",
+    load: async () => (await import("./compile.ts")).compileCommand(),
+  },
+  {
     name: "version",
     summary: "print the versions of fuse and of what it runs on",
     load: async () => (await import("./version.ts")).versionCommand(),
@@ -66,6 +73,8 @@ Exit codes: 0 done, 1 a node failed, 2 the graph or the configuration is wrong, 
 /** Does what the arguments of the command line ask for. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   try {
+    const shipped = isStandalone ? readManifest(process.execPath) : undefined;
+    if (shipped) return await (await import("./_shipped.ts")).runShipped(shipped, args);
     const program = await createProgram(args);
     await program.parseAsync(args, { from: "user" });
   } catch (error) {

@@ -13,6 +13,7 @@ import { WorkflowFileError } from "./_errors.ts";
 import { checkTypes, importModule } from "./_load.ts";
 import { provideLibrary } from "./_library.ts";
 import { say } from "./_output.ts";
+import { isUnpacked } from "./_payload.ts";
 
 /** The flags that say which configuration. */
 export interface ConfigFlags {
@@ -94,7 +95,7 @@ export async function loadConfig(
   await provideLibrary();
   const module = await explain(file, () => importModule(file, pathToFileURL(path).href));
   const config = await readDefault(file, module);
-  say(`Using ${file}.`);
+  if (!isUnpacked(path)) say(`Using ${file}.`);
   return { file, config };
 }
 
@@ -147,7 +148,9 @@ export function openConfigured({ file, config }: LoadedConfig): Storage | false 
   if (storage === undefined || storage === false) return storage;
   if (typeof storage === "object" && !("kind" in storage)) return storage;
   try {
-    return storageFactory(besides(dirname(resolve(file)), storage));
+    // One that came with an executable was beside it when that was made; its results are for whoever runs it.
+    const folder = isUnpacked(file) ? process.cwd() : dirname(resolve(file));
+    return storageFactory(besides(folder, storage));
   } catch (error) {
     const { message } = error as Error;
     throw new ConfigError(`${file}: The storage can't be used. ${message}`, {

@@ -96,11 +96,13 @@ function isForeign(frame: string): boolean {
     (isStandalone || /^(core|backends|plugins|storage|cli)[/.]/.test(inside));
 }
 
+/** Folders that people have not made and need not read of. */
+export const hiddenFolders: Set<string> = new Set();
+
 /** File URLs as paths, and paths below the current folder as people type them. */
 export function shortenPaths(text: string): string {
   const here = process.cwd();
-  return text
-    .replace(/file:\/\/\/[^\s:)"']+/g, (url) => fileURLToPath(url))
-    .replaceAll(`${here}/`, "")
+  const plain = text.replace(/file:\/\/\/[^\s:)"']+/g, (url) => fileURLToPath(url));
+  return [...hiddenFolders, here].reduce((text, folder) => text.replaceAll(`${folder}/`, ""), plain)
     .replace(/(?:\.\.\/){2,}[^\s:)]*/g, (path) => relative(here, path) || path);
 }

@@ -43,13 +43,7 @@ export function isUrl(file: string): boolean {
  * @throws {WorkflowFileError} If there is no such file, it can't be loaded, or its default export is no target.
  */
 export async function loadWorkflow(file: string, options: LoadOptions): Promise<LoadedWorkflow> {
-  if (!isUrl(file)) {
-    checkFile(file);
-    if (options.check) await checkTypes(file);
-  }
-  const url = isUrl(file) ? file : pathToFileURL(resolve(file)).href;
-  await provideLibrary();
-  const module = await importModule(file, url);
+  const module = await loadModule(file, options.check);
   const exported = await readTargets(file, module, options.params);
   const declared = module.workflowName;
   if (declared !== undefined && (typeof declared !== "string" || declared === "")) {
@@ -58,6 +52,21 @@ export async function loadWorkflow(file: string, options: LoadOptions): Promise<
     );
   }
   return { name: declared ?? basename(file, extname(file)), ...exported };
+}
+
+/**
+ * Imports a workflow file, without asking for its targets.
+ *
+ * @throws {WorkflowFileError} If there is no such file, or it can't be loaded.
+ */
+export async function loadModule(file: string, check: boolean): Promise<Record<string, unknown>> {
+  if (!isUrl(file)) {
+    checkFile(file);
+    if (check) await checkTypes(file);
+  }
+  const url = isUrl(file) ? file : pathToFileURL(resolve(file)).href;
+  await provideLibrary();
+  return await importModule(file, url);
 }
 
 const IS_CODE = /\.[cm]?[jt]sx?$/;
