@@ -41,7 +41,9 @@ function execute(storage: string): Promise<Ended> {
     JSON.stringify({ argv, display_name: "Deno", language: "typescript" }),
   );
   const to = ["--to", "notebook", "--output-dir", folder, "--output", "done.ipynb"];
-  const child = spawn(JUPYTER, ["nbconvert", "--execute", ...to, NOTEBOOK], {
+  // By default, what a busy kernel shows more than four seconds late is left out without a word.
+  const patience = "--ExecutePreprocessor.iopub_timeout=300";
+  const child = spawn(JUPYTER, ["nbconvert", "--execute", patience, ...to, NOTEBOOK], {
     env: {
       ...process.env,
       NO_COLOR: "1",
@@ -100,7 +102,7 @@ describe("The notebook of the digits example", { skip }, () => {
     assert.match(table!, /\n\| knn_predict \| predictKnn \| \d+ \| \d+\.\d\d \|\n/);
 
     const [bars, confusion, misread, ...others] = figuresOf(outputs);
-    assert.deepEqual(others, []);
+    assert.ok(misread && others.length === 0, ended.stderr);
     const rows = await storageFactory(place).readTask("mnist", "compare") as {
       classifier: string;
       accuracy: number;
@@ -110,7 +112,7 @@ describe("The notebook of the digits example", { skip }, () => {
       assert.ok(bars.includes(`>${classifier}</text>`), classifier);
       assert.ok(bars.includes(`>${(accuracy * 100).toFixed(2)} %</text>`), classifier);
     }
-    assert.match(confusion, /read as<\/text>/);
+    assert.match(confusion, />digit<\/text>/);
     assert.equal(confusion.match(/<rect /g)!.length, 100);
     assert.equal(misread.match(/<image /g)!.length, 24);
     for (const svg of [bars, confusion, misread]) assert.match(svg, /^<svg xmlns="http:/);
