@@ -13,7 +13,6 @@ export async function runShipped(manifest: Manifest, args: readonly string[]): P
   const name = basename(process.execPath);
   const workflow = basename(manifest.workflow);
   const command = runCommand();
-  const [file] = command.registeredArguments;
   command.name(name)
     .description(`Runs the workflow ${workflow} and prints the values of its targets.`)
     .version(`${name}, made by fuse ${VERSION}`)
@@ -32,7 +31,8 @@ export async function runShipped(manifest: Manifest, args: readonly string[]): P
         EXIT_USAGE,
       );
     });
-  file.description = workflow;
+  const configuration = command.options.find(({ long }) => long === "--config")!;
+  configuration.description = "another configuration than its own";
   // Those of fuse run would name its workflow file.
   (command as unknown as EventEmitter).removeAllListeners("afterHelp");
   command.addHelpText(
