@@ -28,6 +28,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./plan.ts")).planCommand(),
   },
   {
+    name: "graph",
+    summary: "draw the graph: as a picture, a page to explore, DOT or Mermaid",
+    load: async () => (await import("./graph.ts")).graphCommand(),
+  },
+  {
     name: "runs",
     summary: "list past runs, or tell of one what it did with each node",
     load: async () => (await import("./runs.ts")).runsCommand(),
@@ -51,6 +56,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "compile",
     summary: "make one executable of a workflow and its configuration",
     load: async () => (await import("./compile.ts")).compileCommand(),
+  },
+  {
+    name: "init",
+    summary: "make a new project that runs: a workflow, its configuration, a test",
+    load: async () => (await import("./init.ts")).initCommand(),
+  },
+  {
+    name: "doctor",
+    summary: "check the installation, workers, storage and configuration, with what to do",
+    load: async () => (await import("./doctor.ts")).doctorCommand(),
   },
   {
     name: "version",

@@ -53,7 +53,7 @@ export interface ChosenWorkflow extends LoadedWorkflow {
    *
    * @throws {ConfigError} If a rule's pattern finds nothing, or what it says can't be done.
    */
-  configure<B extends Backend<Targets>>(backend: B): Promise<B>;
+  configure<B extends Backend<Targets, unknown>>(backend: B): Promise<B>;
 }
 
 /** Adds the argument and the flags. */
@@ -130,7 +130,7 @@ export async function chooseWorkflow(file: string, flags: WorkflowFlags): Promis
 
 async function apply(
   found: LoadedConfig | undefined,
-  backend: Backend<Targets>,
+  backend: Backend<Targets, unknown>,
   options: ApplyOptions,
 ): Promise<void> {
   if (!found) return;
@@ -162,7 +162,7 @@ function select(workflow: LoadedWorkflow, pattern: string): LoadedWorkflow {
 
 const MOST_SHOWN = 20;
 
-function checkFound(backend: Backend<Targets>, pattern: string): void {
+function checkFound(backend: Backend<Targets, unknown>, pattern: string): void {
   if (backend.findNodes(pattern).length > 0) return;
   const names = backend.findNodes();
   const rest = names.length > MOST_SHOWN ? `, and ${names.length - MOST_SHOWN} more` : "";
