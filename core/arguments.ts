@@ -60,6 +60,24 @@ export function forEachReference(
   }
 }
 
+/** The arguments with other references in the references' places; the same ones if there is nothing to replace. */
+export function replaceReferences(
+  args: readonly unknown[],
+  replace: (reference: Reference) => Reference,
+): readonly unknown[] {
+  let isChanged = false;
+  const replaceLeaf = (leaf: unknown) => {
+    if (!isReference(leaf)) return leaf;
+    const reference = replace(leaf);
+    if (reference !== leaf) isChanged = true;
+    return reference;
+  };
+  const replaced = args.map((arg) =>
+    isTemplate(arg) ? new Template(copyContainer(arg.container, replaceLeaf)) : replaceLeaf(arg)
+  );
+  return isChanged ? replaced : args;
+}
+
 /**
  * The arguments with values in the references' places.
  *

@@ -13,7 +13,7 @@ import { checkKeys } from "./options.ts";
 import { type ExecutorSetup, Passes } from "./passes.ts";
 import type { Scope } from "./plan.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
-import { findNumbers, Query } from "./query.ts";
+import { findNumbers, type GraphHolder, Query } from "./query.ts";
 import type { ReuseRule } from "./reuse.ts";
 import type { Storage } from "./storage.ts";
 import type { Results, Targets } from "./types.ts";
@@ -83,7 +83,7 @@ export interface RunOptions {
 export abstract class Backend<const T extends Targets, R = Results<T>> {
   /** The name under which results are stored. */
   readonly workflowName: string;
-  readonly #graph: Graph;
+  readonly #holder: GraphHolder;
   readonly #options: BackendOptions;
   readonly #warn: Warn;
   #storage: Storage | undefined;
@@ -102,11 +102,11 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     this.#options = { ...options };
     this.#warn = options.onWarning ?? warn;
     this.#storage = options.storage;
-    this.#graph = buildGraph(targets);
+    this.#holder = { graph: buildGraph(targets) };
     this.#checkNewNames();
     for (const plugin of options.plugins ?? []) {
       for (const part of flattenPlugin(plugin)) {
-        this.#graph.plugins.push({ plugin: part, nodes: undefined });
+        this.graph.plugins.push({ plugin: part, nodes: undefined });
       }
     }
   }
@@ -116,7 +116,7 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
 
   /** @internal The graph as it is now, with all edits. */
   protected get graph(): Graph {
-    return this.#graph;
+    return this.#holder.graph;
   }
 
   /** Keeps results in a storage, and reads from it what is there. */
@@ -127,12 +127,12 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
 
   /** The nodes whose whole names a pattern matches, to set something for them; without a pattern, all. */
   query(pattern?: Pattern): Query {
-    return new Query(this.#graph, pattern);
+    return new Query(this.#holder, pattern);
   }
 
   /** The names of the nodes whose whole names a pattern matches, in the order in which they were made. */
   findNodes(pattern?: Pattern): string[] {
-    return findNumbers(this.#graph, pattern).map((i) => this.#graph.nodes[i].name);
+    return findNumbers(this.graph, pattern).map((i) => this.graph.nodes[i].name);
   }
 
   /** Sets a plugin for the nodes whose whole names a pattern matches. */
@@ -160,8 +160,9 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     const journal = storage?.addToJournal
       ? new Journal(storage, this.workflowName, (message) => watchers.warn(message))
       : undefined;
+    const { graph } = this;
     const watchers: Watchers = new Watchers(
-      this.#graph,
+      graph,
       this.#warn,
       journal ? [journal.plugin] : [],
     );
@@ -174,8 +175,8 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     let error: unknown;
     try {
       const values = await passes.run();
-      const results = this.#graph.targets.map((target, at) => pickTarget(target, values[at]));
-      return (this.#graph.isList ? results : results[0]) as R;
+      const results = graph.targets.map((target, at) => pickTarget(target, values[at]));
+      return (graph.isList ? results : results[0]) as R;
     } catch (caught) {
       error = caught;
       throw caught;
@@ -198,13 +199,13 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
   #settings() {
     this.#checkNewNames();
     const { scope = "reachable", onFailure = "stop", reuse: rule = "exact", rerun } = this.#options;
-    const [graph, storage, workflowName] = [this.#graph, this.#storage, this.workflowName];
+    const [graph, storage, workflowName] = [this.graph, this.#storage, this.workflowName];
     return { graph, storage, workflowName, scope, onFailure, rule, rerun };
   }
 
   #checkNewNames(): void {
     if (this.#checkedNames === nameCount()) return;
-    checkNames(this.#graph.nodes);
+    checkNames(this.graph.nodes);
     this.#checkedNames = nameCount();
   }
 }

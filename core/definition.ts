@@ -22,8 +22,10 @@ export class Definition {
     readonly owner?: Definition,
     /** For a method, its key on the class. */
     readonly method?: string,
+    /** Of a function that an edit was given. */
+    origin?: Origin,
   ) {
-    this.origin = owner?.origin ??
+    this.origin = owner?.origin ?? origin ??
       noteOrigin("definition", site, { name, code: target, value: this });
   }
 }

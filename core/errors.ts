@@ -19,7 +19,21 @@ export type GraphReason =
   | "duplicate-name"
   | "unknown-node"
   | "resources"
-  | "nested-node";
+  | "nested-node"
+  /** A pattern matches no node. */
+  | "no-match"
+  /** An edit needs a value: of a node that reads none, or of an instance, which is none. */
+  | "no-value"
+  /** Nodes to be made one are not connected. */
+  | "not-connected"
+  /** An edit would make a circle. */
+  | "cycle"
+  /** A group would have some of an instance's calls, and not the others. */
+  | "split-class"
+  /** A node to be removed is a target, or others read it or come after it. */
+  | "still-used"
+  /** A node is in the graph no more, or only in that of one backend. */
+  | "edited";
 
 /** A graph, or a request made of a graph, that makes no sense. */
 export class GraphError extends FuseError {

@@ -1,6 +1,6 @@
 /** What a node threw, as the error that the run reports. */
 
-import { NodeError, type NodePhase } from "./errors.ts";
+import { isFuseError, NodeError, type NodePhase } from "./errors.ts";
 import type { NodeRecord } from "./node.ts";
 import { PhaseFailure } from "./node_host.ts";
 import { showPlace } from "./place.ts";
@@ -9,19 +9,28 @@ import { showPlace } from "./place.ts";
 export function nodeError(node: NodeRecord, thrown: unknown): NodeError {
   const { name, definition } = node;
   const [phase, cause]: [NodePhase, unknown] = thrown instanceof PhaseFailure
-    ? [thrown.phase, thrown.error]
+    ? [thrown.phase, ofMember(node, thrown)]
     : ["run", thrown];
   const what = phase === "timeout" ? "ran out of time" : "failed";
   return new NodeError(
-    `Node "${name}" (${definition.name}, defined at ${showPlace(definition.site)}) ${what}: ${
-      showThrown(cause)
-    }`,
+    `Node "${name}" (${definition.name}, ${definition.kind === "group" ? "made" : "defined"} at ${
+      showPlace(definition.site)
+    }) ${what}: ${showThrown(cause)}`,
     { nodeName: name, phase, cause },
   );
 }
 
+/** What was thrown; of a group, with the member that threw it. */
+function ofMember({ definition }: NodeRecord, { phase, error, members }: PhaseFailure): unknown {
+  const [at, ...others] = members;
+  if (at === undefined || definition.kind !== "group") return error;
+  return nodeError(definition.members[at], new PhaseFailure(phase, error, others));
+}
+
 /** What was thrown, whatever it is, as text. */
 export function showThrown(thrown: unknown): string {
+  // What became of a member of a group says all by itself.
+  if (isFuseError(thrown, "NodeError")) return thrown.message;
   if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;
   try {
     const isText = typeof thrown === "string" || (typeof thrown === "object" && thrown !== null);

@@ -4,7 +4,7 @@ import { forEachReference, nodeOf } from "./arguments.ts";
 import type { AnyFunction } from "./callable.ts";
 import type { Origin } from "./carried.ts";
 import { GraphError } from "./errors.ts";
-import { type ItemRecord, nodeCount, type NodeRecord, recordOf } from "./node.ts";
+import { type ItemRecord, nodeCount, type NodeRecord, recordOf, type Wires } from "./node.ts";
 import type { Plugin } from "./plugin.ts";
 import type { Policy } from "./policy.ts";
 
@@ -25,7 +25,7 @@ export interface NodeSettings {
 /** A plugin and the nodes that it was set for: all, or those listed. */
 export interface PluginUse {
   readonly plugin: Plugin;
-  readonly nodes: ReadonlySet<number> | undefined;
+  readonly nodes: ReadonlySet<NodeRecord> | undefined;
 }
 
 /**
@@ -35,6 +35,8 @@ export interface PluginUse {
  */
 export interface Graph {
   readonly nodes: readonly NodeRecord[];
+  /** Of an edited graph, what its nodes read, in the place of what the records say, which belong to the user. */
+  readonly wires?: readonly Wires[];
   /** For each reference in a node's arguments, in the order of `fillArguments`, the node read. */
   readonly inputs: Int32Array;
   readonly inputOffsets: Int32Array;
@@ -49,9 +51,9 @@ export interface Graph {
   readonly targetIndexes: readonly number[];
   /** Whether `run()` gives a list. */
   readonly isList: boolean;
-  /** What was set; nodes of which nothing was set are not in it. */
-  readonly settings: Map<number, NodeSettings>;
-  /** The plugins, in the order in which they were set. */
+  /** What was set; nodes of which nothing was set are not in it. All edited copies of a graph share it. */
+  readonly settings: Map<NodeRecord, NodeSettings>;
+  /** The plugins, in the order in which they were set; shared too. */
   readonly plugins: PluginUse[];
 }
 
@@ -71,17 +73,38 @@ export function buildGraph(targets: unknown): Graph {
   for (let i = 0; i < nodes.length; i++) numbers[nodes[i].id - firstId] = i;
   const numberOf = (node: NodeRecord) => numbers[node.id - firstId];
 
-  const edges = readEdges(nodes, numberOf);
   return {
     nodes,
-    ...edges,
-    ...readDependents(edges),
-    targets: records,
-    targetIndexes: records.map((record) => numberOf(nodeOf(record))),
+    ...connect(nodes, records, numberOf),
     isList,
     settings: new Map(),
     plugins: [],
   };
+}
+
+/** The edges between nodes that are in order. */
+export function connect(
+  wires: readonly Wires[],
+  targets: readonly (NodeRecord | ItemRecord)[],
+  numberOf: (node: NodeRecord) => number,
+): Omit<Graph, "nodes" | "wires" | "isList" | "settings" | "plugins"> {
+  const edges = readEdges(wires, numberOf);
+  return {
+    ...edges,
+    ...readDependents(edges),
+    targets,
+    targetIndexes: targets.map((target) => numberOf(nodeOf(target))),
+  };
+}
+
+/** What a node of a graph is called with. */
+export function argsOf({ nodes, wires }: Graph, i: number): readonly unknown[] {
+  return (wires ?? nodes)[i].args;
+}
+
+/** What was set for a node of a graph. */
+export function settingsOf({ nodes, settings }: Graph, i: number): NodeSettings | undefined {
+  return settings.size > 0 ? settings.get(nodes[i]) : undefined;
 }
 
 function readTargets(targets: readonly unknown[]): (NodeRecord | ItemRecord)[] {
@@ -149,8 +172,9 @@ function isOrdered(nodes: readonly NodeRecord[]): boolean {
 
 type Edges = Pick<Graph, "inputs" | "inputOffsets" | "instances" | "previous">;
 
-function readEdges(
-  nodes: readonly NodeRecord[],
+/** Who is read by whom; `previous` and `instances` are those of method calls. */
+export function readEdges(
+  nodes: readonly Wires[],
   numberOf: (node: NodeRecord) => number,
 ): Edges {
   const inputOffsets = new Int32Array(nodes.length + 1);

@@ -102,7 +102,7 @@ const actorTraps: ProxyHandler<NodeRecord> = {
     if (key === "setName") return namer(record, handle);
     const member = commonMember(record, key);
     if (member !== undefined || typeof key === "symbol" || isUnreadable(key)) return member;
-    const method = methodOf(record.definition, key);
+    const method = methodOf(record.definition as Definition, key);
     return (...args: unknown[]) => nodeHandle(callMethod(record, method, args));
   },
 };

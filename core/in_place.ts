@@ -1,22 +1,19 @@
 /** Runs nodes in the process of the host, one at a time. */
 
 import { fillArguments } from "./arguments.ts";
-import type { Graph } from "./graph.ts";
+import { argsOf, type Graph, settingsOf } from "./graph.ts";
+import { type Known, runProgram, writeProgram } from "./groups.ts";
 import { type Initializations, nodeInfo } from "./initializers.ts";
+import type { Group, NodeRecord } from "./node.ts";
 import { runAsTry, TryContext } from "./node_context.ts";
 import { Environment, invoke, isPromiseLike, PhaseFailure } from "./node_host.ts";
-
-/** A try that is waited for. */
-interface Waiting {
-  readonly context: TryContext;
-  readonly environment: Environment | undefined;
-}
 
 /** Carries out nodes here and now; a synchronous one without a promise or a microtask. */
 export class InPlace {
   readonly #graph: Graph;
   readonly #initializations: Initializations;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, TryContext>();
+  readonly #groups = new Map<Group, GroupFunction>();
 
   constructor(graph: Graph, initializations: Initializations) {
     this.#graph = graph;
@@ -26,23 +23,27 @@ export class InPlace {
   /** Gives the node's value or a promise of it. */
   execute(i: number, values: readonly unknown[]): unknown {
     const graph = this.#graph;
-    const { definition, args: captured } = graph.nodes[i];
-    const args = fillFrom(graph, i, captured, values);
+    const node = graph.nodes[i];
+    const { definition } = node;
+    const args = fillFrom(graph, i, values);
     const instance = graph.instances[i];
     const receiver = instance < 0 ? undefined : values[instance];
-    const replacement = graph.settings.size > 0 ? graph.settings.get(i)?.replacement : undefined;
-    const plugins = this.#initializations.size > 0 ? this.#initializations.get(i) : undefined;
+    const replacement = settingsOf(graph, i)?.replacement;
+    const plugins = this.#initializations.size > 0 ? this.#initializations.get(node) : undefined;
     const context = new TryContext();
-    const action = () => invoke(definition, replacement?.fn, receiver, args);
+    const action = definition.kind === "group"
+      ? () => this.#functionOf(definition)(...args)
+      : () => invoke(definition, replacement?.fn, receiver, args);
     const environment = plugins && new Environment();
+    if (environment) context.enter(environment);
     const outcome = runAsTry(
       context,
-      environment ? () => environment.run(nodeInfo(graph, i), plugins!, action) : action,
+      environment ? () => environment.run(nodeInfo(node), plugins!, action) : action,
     );
     if (!isPromiseLike(outcome)) return outcome;
     // As a promise: what a thenable does when it is asked for its value, it is to do once.
     const promise = Promise.resolve(outcome);
-    this.#wait(i, { context, environment }, promise);
+    this.#wait(i, context, promise);
     return promise;
   }
 
@@ -51,12 +52,11 @@ export class InPlace {
    * that it should.
    */
   abandon(i: number, reason: unknown): void {
-    const waiting = this.#waiting.get(i);
-    if (!waiting) return;
+    const context = this.#waiting.get(i);
+    if (!context) return;
     this.#waiting.delete(i);
-    waiting.context.abort(reason);
-    // What an undo throws has no node any more that it could fail.
-    (async () => await waiting.environment?.leave())().catch(() => {});
+    context.abort(reason);
+    context.leave();
   }
 
   /** Ends the waiting for all nodes. */
@@ -64,21 +64,48 @@ export class InPlace {
     for (const i of [...this.#waiting.keys()]) this.abandon(i, reason);
   }
 
-  #wait(i: number, waiting: Waiting, outcome: Promise<unknown>): void {
-    this.#waiting.set(i, waiting);
+  #wait(i: number, context: TryContext, outcome: Promise<unknown>): void {
+    this.#waiting.set(i, context);
     const forget = () => {
-      if (this.#waiting.get(i) === waiting) this.#waiting.delete(i);
+      if (this.#waiting.get(i) === context) this.#waiting.delete(i);
     };
     outcome.then(forget, forget);
   }
+
+  /** What runs a group's members. */
+  #functionOf(group: Group): GroupFunction {
+    let run = this.#groups.get(group);
+    if (!run) this.#groups.set(group, run = this.#makeFunction(group));
+    return run;
+  }
+
+  #makeFunction(group: Group): GroupFunction {
+    const known: Known[] = [];
+    const { settings } = this.#graph;
+    const callee = (member: NodeRecord): Known => {
+      if (member.definition.kind === "group") return this.#functionOf(member.definition);
+      return settings.get(member)?.replacement?.fn ?? member.definition;
+    };
+    const program = writeProgram(group, {
+      idOf: (member) => known.push(callee(member)) - 1,
+      preparationOf: (member) => {
+        const plugins = this.#initializations.get(member)
+          ?.map(({ hooks, data }) => ({ id: known.push(hooks) - 1, data }));
+        return plugins && { node: nodeInfo(member), plugins };
+      },
+    });
+    return (...given) => runProgram(program, (id) => known[id], given);
+  }
 }
+
+type GroupFunction = (...given: readonly unknown[]) => unknown;
 
 function fillFrom(
   graph: Graph,
   i: number,
-  captured: readonly unknown[],
   values: readonly unknown[],
 ): readonly unknown[] {
+  const captured = argsOf(graph, i);
   const from = graph.inputOffsets[i];
   if (from === graph.inputOffsets[i + 1]) return captured;
   try {

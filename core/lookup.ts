@@ -4,7 +4,8 @@ import type { AnyFunction } from "./callable.ts";
 import { digestOf, findCarried, keepCarried, type Reference } from "./carried.ts";
 import { type Definition, methodDefinition } from "./definition.ts";
 import type { Plugin, PluginHooks } from "./plugin.ts";
-import type { LoadItem, LoadProblem } from "./protocol.ts";
+import { type Known, runProgram } from "./groups.ts";
+import type { LoadItem, LoadProblem, ProgramItem } from "./protocol.ts";
 
 /** How modules are imported. */
 export interface Importer {
@@ -16,7 +17,7 @@ export interface Importer {
 
 /** What has been looked up, by the numbers that the host gave it. */
 export class Lookup {
-  readonly known = new Map<number, Definition | AnyFunction | PluginHooks>();
+  readonly known = new Map<number, Known>();
   readonly #importer: Importer;
   readonly #imports = new Map<string, Promise<string | undefined>>();
   #stopImport: () => void = () => {};
@@ -34,13 +35,22 @@ export class Lookup {
   }
 
   /** Looks things up; gives what could not be found. */
-  async load(items: readonly LoadItem[]): Promise<LoadProblem[]> {
+  async load(items: readonly (LoadItem | ProgramItem)[]): Promise<LoadProblem[]> {
     const problems: LoadProblem[] = [];
     for (const item of items) {
-      const problem = await this.#find(item);
-      if (problem) problems.push({ id: item.id, ...problem });
+      if ("program" in item) this.#enter(item);
+      else {
+        const problem = await this.#find(item);
+        if (problem) problems.push({ id: item.id, ...problem });
+      }
     }
     return problems;
+  }
+
+  /** A group is a function of what was looked up before; where some of that is missing, the host does not send it. */
+  #enter({ id, program }: ProgramItem): void {
+    const known = (id: number) => this.known.get(id)!;
+    this.known.set(id, (...given) => runProgram(program, known, given));
   }
 
   async #find(item: LoadItem): Promise<Omit<LoadProblem, "id"> | undefined> {

@@ -1,6 +1,5 @@
 /** Names of nodes: patterns that find them, and the check that no two of a graph are alike. */
 
-import type { Definition } from "./definition.ts";
 import { GraphError } from "./errors.ts";
 import type { NodeRecord } from "./node.ts";
 import { showPlace } from "./place.ts";
@@ -56,8 +55,8 @@ export function checkNames(nodes: readonly NodeRecord[]): void {
     seen.set(name, node);
   };
 
-  const definitions = new Map<string, Set<Definition>>();
-  let latest: Definition | undefined;
+  const definitions = new Map<string, Set<NodeRecord["definition"]>>();
+  let latest: NodeRecord["definition"] | undefined;
   for (const node of nodes) {
     if (node.definition !== latest) {
       latest = node.definition;

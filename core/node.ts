@@ -20,6 +20,36 @@ export type ItemKey = string | number;
 const shared = globalThis as { [key: symbol]: { serial: number; named: number } | undefined };
 const counter = shared[Symbol.for("functionfuse.counter")] ??= { serial: 0, named: 0 };
 
+/** What a node reads, and of a method call, what comes before it. */
+export type Wires = Pick<NodeRecord, "args" | "instance" | "link">;
+
+/**
+ * What the node of a group is a call of: nodes that an edit made one.
+ *
+ * Inside, the values that are read from outside have the numbers from 0 on, those of the members the numbers after these.
+ */
+export interface Group {
+  readonly kind: "group";
+  /** Says how many nodes it has. */
+  readonly name: string;
+  /** Where it was made. */
+  readonly site: CallSite;
+  /** In the order in which they run. */
+  readonly members: readonly NodeRecord[];
+  /** Of each member, what it reads. */
+  readonly wires: readonly Wires[];
+  /** How many values are read from outside. */
+  readonly given: number;
+  /** For each reference in the members' arguments, what is read. */
+  readonly inputs: Int32Array;
+  /** Where the inputs of each member begin. */
+  readonly inputOffsets: Int32Array;
+  /** Of each member that is a method call: its instance; else -1. */
+  readonly instances: Int32Array;
+  /** The members whose values are its value: that of a single one, or a record of several. */
+  readonly exits: readonly { readonly key: string; readonly number: number }[];
+}
+
 /** One call of a definition. */
 export class NodeRecord {
   declare readonly [KIND]: "node";
@@ -41,7 +71,7 @@ export class NodeRecord {
   link: NodeRecord | undefined = undefined;
 
   constructor(
-    readonly definition: Definition,
+    readonly definition: Definition | Group,
     /** How many nodes of the definition came before. */
     readonly ordinal: number,
   ) {}

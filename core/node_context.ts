@@ -1,9 +1,15 @@
 /** What running code is told of the node that it is part of, and of the process that it runs in. */
 
+import type { Environment } from "./node_host.ts";
+
 /** One try of a node. */
 export class TryContext {
   #controller: AbortController | undefined;
   readonly #onAsked: ((controller: AbortController) => void) | undefined;
+  /** Whether the try is not waited for any more, and why. */
+  isOver = false;
+  reason: unknown = undefined;
+  #environments: Environment[] | undefined;
 
   /** `onAsked` is called when the node asks for its signal. */
   constructor(onAsked?: (controller: AbortController) => void) {
@@ -21,7 +27,22 @@ export class TryContext {
 
   /** Tells the node, if it listens, that it is not waited for any more. */
   abort(reason: unknown): void {
+    this.isOver = true;
+    this.reason = reason;
     this.#controller?.abort(reason);
+  }
+
+  /** Notes what the running code was prepared by. */
+  enter(environment: Environment): void {
+    (this.#environments ??= []).push(environment);
+  }
+
+  /** Undoes it, as the next try of a node is to have the environment that it should. */
+  leave(): void {
+    for (const environment of this.#environments?.reverse() ?? []) {
+      // What an undo throws has no node any more that it could fail.
+      (async () => await environment.leave())().catch(() => {});
+    }
   }
 }
 
@@ -72,6 +93,11 @@ export function runAsTry<T>(context: TryContext, action: () => T): T {
   }
 }
 
+/** The try that calls this, up to its first wait; in a process that runs nodes for another one, to its end. */
+export function currentTry(): TryContext | undefined {
+  return running.hosted?.currentTry() ?? running.current;
+}
+
 const NEVER = new AbortController().signal;
 
 /**
@@ -96,5 +122,5 @@ const NEVER = new AbortController().signal;
  * ```
  */
 export function nodeSignal(): AbortSignal {
-  return (running.hosted?.currentTry() ?? running.current)?.signal ?? NEVER;
+  return currentTry()?.signal ?? NEVER;
 }

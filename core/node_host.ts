@@ -13,7 +13,12 @@ export interface Initialization {
 
 /** What failed, if it was not the node's own function. */
 export class PhaseFailure {
-  constructor(readonly phase: NodePhase, readonly error: unknown) {}
+  constructor(
+    readonly phase: NodePhase,
+    readonly error: unknown,
+    /** Of a group: the position of the member that failed; if that is a group, of its member, and so on. */
+    readonly members: readonly number[] = [],
+  ) {}
 }
 
 /** Calls a definition; `receiver` is the instance that a method is called on. */

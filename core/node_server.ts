@@ -231,10 +231,10 @@ export class NodeServer implements HostedProcess {
   }
 
   #fail(error: unknown): void {
-    const [phase, thrown] = error instanceof PhaseFailure
-      ? [error.phase, error.error]
-      : ["run" as const, error];
-    this.#report.failure = { phase, thrown: describeThrown(thrown) };
+    const { phase, error: thrown, members } = error instanceof PhaseFailure
+      ? error
+      : new PhaseFailure("run", error);
+    this.#report.failure = { phase, thrown: describeThrown(thrown), members };
     this.#cut();
   }
 

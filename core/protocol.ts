@@ -5,6 +5,26 @@ import type { NodePhase } from "./errors.ts";
 import type { NodeInfo } from "./plugin.ts";
 import type { ThrownRecord } from "./thrown.ts";
 
+/** What a group does: its members' calls, in order, of what is known by numbers. */
+export interface GroupProgram {
+  /** How many values it is called with: they have the numbers from 0 on, its members those after. */
+  readonly given: number;
+  /** As `encodeCall` wrote them. */
+  readonly calls: readonly unknown[];
+  /** Environments of those members that have one, by the member's number. */
+  readonly preparations: ReadonlyMap<number, Preparation>;
+  /** The numbers of the members whose values are the group's: that of a single one, or a record of several. */
+  readonly exits: readonly { readonly key: string; readonly number: number }[];
+  /** For each member, the numbers of the values that nobody needs once it has run. */
+  readonly freed: readonly (readonly number[])[];
+}
+
+/** A group, of what is known already. */
+export interface ProgramItem {
+  readonly id: number;
+  readonly program: GroupProgram;
+}
+
 /** Something to be looked up and known by a number from then on. */
 export interface LoadItem {
   readonly id: number;
@@ -45,7 +65,7 @@ export interface RunMessage {
 
 /** What the host says. */
 export type HostMessage =
-  | { readonly type: "load"; readonly items: readonly LoadItem[] }
+  | { readonly type: "load"; readonly items: readonly (LoadItem | ProgramItem)[] }
   | RunMessage
   | { readonly type: "give"; readonly node: number; readonly isLast: boolean }
   | { readonly type: "abort"; readonly reason: ThrownRecord }
@@ -63,8 +83,12 @@ export interface ReportMessage {
   readonly held?: readonly number[];
   /** Of each value that was asked for but can't be sent: its position and the part that can't, by turns. */
   readonly unsendable?: readonly (number | string)[];
-  /** The call after `values` failed. */
-  readonly failure?: { readonly phase: NodePhase; readonly thrown: ThrownRecord };
+  /** The call after `values` failed; of a group's, which member did. */
+  readonly failure?: {
+    readonly phase: NodePhase;
+    readonly thrown: ThrownRecord;
+    readonly members: readonly number[];
+  };
   /** The calls sent after these have been dropped, because one failed or they were taken back. */
   readonly isCut?: boolean;
 }

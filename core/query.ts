@@ -1,13 +1,22 @@
 /** What an engineer sets for the nodes that a pattern finds. */
 
 import type { AnyFunction } from "./callable.ts";
+import { noteGiven, type Origin } from "./carried.ts";
+import { collapseNodes } from "./collapse.ts";
+import { Definition, isClass, isGenerator } from "./definition.ts";
+import { insertAfter, insertBefore, MadeNode, refusal, removeNodes } from "./edits.ts";
+import { GraphError } from "./errors.ts";
 import type { Graph, NodeSettings } from "./graph.ts";
-import { handleOf } from "./handles.ts";
+import { checkName, handleOf } from "./handles.ts";
+import { withMembers } from "./initializers.ts";
 import { compilePattern, type Pattern } from "./names.ts";
-import { noteGiven } from "./carried.ts";
+import type { NodeRecord } from "./node.ts";
+import { isImportedForDefinitions } from "./node_context.ts";
+import { CallSite } from "./place.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
 import { extendPolicy, type RemoteArgs } from "./policy.ts";
 import type { Node } from "./types.ts";
+import { isMaker } from "./workflow.ts";
 
 /** The numbers of the nodes whose whole names a pattern matches, in graph order. */
 export function findNumbers(graph: Graph, pattern: Pattern | undefined): number[] {
@@ -17,29 +26,63 @@ export function findNumbers(graph: Graph, pattern: Pattern | undefined): number[
   return found;
 }
 
+/** Where a backend has its graph: edits put another one in its place. */
+export interface GraphHolder {
+  graph: Graph;
+}
+
 /**
- * The nodes of one backend that a pattern matched; each call sets something for all of them and gives the query back.
+ * The nodes of one backend that a pattern matched; each call sets something for all of them, or edits the graph around
+ * them, and gives the query back.
  *
- * What is set belongs to the backend: the nodes themselves, and other backends, are not changed.
+ * What is set and edited belongs to the backend: the nodes themselves, and other backends, are not changed. An edit that is
+ * refused changes nothing. Later queries see what edits have made, by name. A query goes on holding its nodes, also when
+ * other edits come in between; the nodes that `collapse` and `remove` take out of the graph can't be used any more.
  */
 export class Query {
-  readonly #graph: Graph;
-  readonly #numbers: readonly number[];
+  readonly #holder: GraphHolder;
+  /** The graph in which the nodes were last seen. */
+  #seen: Graph;
+  #nodes: readonly NodeRecord[];
+  readonly #pattern: Pattern | undefined;
 
   /** @ignore Made by `backend.query(pattern)`. */
-  constructor(graph: Graph, pattern: Pattern | undefined) {
-    this.#graph = graph;
-    this.#numbers = findNumbers(graph, pattern);
+  constructor(holder: GraphHolder, pattern: Pattern | undefined) {
+    const { graph } = holder;
+    this.#holder = holder;
+    this.#seen = graph;
+    this.#pattern = pattern;
+    this.#nodes = findNumbers(graph, pattern).map((i) => graph.nodes[i]);
   }
 
-  /** The names of the nodes found, in graph order. */
+  /**
+   * The names of the nodes found, in graph order.
+   *
+   * @throws {GraphError} If an edit took one of them out of the graph.
+   */
   get names(): string[] {
-    return this.#numbers.map((i) => this.#graph.nodes[i].name);
+    return this.#current().map(({ name }) => name);
   }
 
-  /** The nodes found, in graph order; they can be the targets of another backend. */
+  /**
+   * The nodes found, in graph order; they can be the targets of another backend, which sees them as they were written.
+   *
+   * @throws {GraphError} If one of them was made by an edit, as other backends do not know it.
+   */
   get nodes(): Node<unknown>[] {
-    return this.#numbers.map((i) => handleOf(this.#graph.nodes[i]) as Node<unknown>);
+    const nodes = this.#current();
+    const made = nodes.filter((node) => node instanceof MadeNode);
+    if (made.length > 0) {
+      throw refusal(
+        "edited",
+        made,
+        (names) =>
+          `Cannot give ${names} to another backend, as an edit of this one made ${
+            made.length === 1 ? "it" : "them"
+          }: edit the other backend in the same way.`,
+      );
+    }
+    return nodes.map((node) => handleOf(node) as Node<unknown>);
   }
 
   /**
@@ -54,8 +97,9 @@ export class Query {
 
   /** Adds a plugin, after those that were set before. */
   setPlugin(plugin: Plugin): this {
-    const nodes = new Set(this.#numbers);
-    for (const part of flattenPlugin(plugin)) this.#graph.plugins.push({ plugin: part, nodes });
+    const nodes = new Set(this.#current());
+    const { plugins } = this.#holder.graph;
+    for (const part of flattenPlugin(plugin)) plugins.push({ plugin: part, nodes });
     return this;
   }
 
@@ -72,30 +116,185 @@ export class Query {
   /**
    * Runs another function on the same arguments.
    *
-   * @throws {TypeError} If `fn` is no function, or one of the nodes is a constructor's or a method's.
+   * @throws {TypeError} If `fn` is no function, or one of the nodes is a constructor's, a method's or a group.
+   * @throws {GraphError} If there is no node.
    */
   replaceFunction(fn: AnyFunction): this {
-    if (typeof fn !== "function") {
-      throw new TypeError(
-        `Cannot replace the function as 'fn' must be a function: current value is ${fn}.`,
-      );
-    }
-    for (const i of this.#numbers) {
-      const { name, definition } = this.#graph.nodes[i];
+    const origin = givenFunction("replace the function", fn, this.replaceFunction);
+    if (isImportedForDefinitions()) return this;
+    for (const { name, definition } of this.#some("replace the function of")) {
       if (definition.kind === "function") continue;
+      const isGroup = definition.kind === "group";
       throw new TypeError(
-        `Cannot replace the function of "${name}", as it is a ${definition.kind} of a class: replace only functions' nodes.`,
+        `Cannot replace the function of "${name}", as it is a ${
+          isGroup ? definition.name : `${definition.kind} of a class`
+        }: replace ${
+          isGroup ? "those of its nodes before they are made one" : "only functions' nodes"
+        }.`,
       );
     }
-    const origin = noteGiven(fn, this.replaceFunction);
     return this.#set(() => ({ replacement: { fn, origin } }));
   }
 
+  /**
+   * Puts a node on every value of another node that the nodes read, also inside arrays, objects and as an item: `fn` is
+   * called with that value, and the node reads what it gives.
+   *
+   * The inserted nodes are named after the node and the function, as in `"train/before/scale_0000"`. Inserted again, `fn`
+   * comes between the node and what was inserted before.
+   *
+   * @throws {TypeError} If `fn` is no plain function.
+   * @throws {GraphError} If there is no node, or none that reads a value.
+   * @example
+   * ```ts
+   * import { LocalWorkflow, workflow } from "functionfuse";
+   * import assert from "node:assert/strict";
+   *
+   * const load = workflow("load", () => [1, 2, 3]);
+   * const sum = workflow("sum", (list: number[]) => list.reduce((a, b) => a + b));
+   * const wf = new LocalWorkflow(sum(load()).setName("total"), { workflowName: "demo" });
+   * wf.query("total").insertBefore(function double(list: number[]) {
+   *   return list.map((n) => 2 * n);
+   * });
+   * assert.equal(await wf.run(), 12);
+   * assert.deepEqual(wf.findNodes("total.*"), ["total/before/double_0000", "total"]);
+   * ```
+   */
+  insertBefore(fn: AnyFunction): this {
+    const origin = givenFunction("insert a node", fn, this.insertBefore);
+    return this.#insert(insertBefore, fn, origin);
+  }
+
+  /**
+   * Puts a node on the value of each node: `fn` is called with it, and all that read it, items of it and targets among
+   * them, read what `fn` gives.
+   *
+   * The inserted nodes are named after the node and the function, as in `"load/after/clean_0000"`. Inserted again, `fn`
+   * comes between the node and what was inserted before.
+   *
+   * @throws {TypeError} If `fn` is no plain function.
+   * @throws {GraphError} If there is no node, or one of them is an instance, which is no value.
+   */
+  insertAfter(fn: AnyFunction): this {
+    const origin = givenFunction("insert a node", fn, this.insertAfter);
+    return this.#insert(insertAfter, fn, origin);
+  }
+
+  /**
+   * Makes the nodes one node: one in storage, in drawings, for workers and for observers. The query holds that node then.
+   *
+   * Its value is that of the one node in it that is read from outside, or a record of several by their names. What was set
+   * before stays: functions and plugins with their nodes; of resources, the group needs the most that one of its nodes
+   * needs. Retries and time limits are its own.
+   *
+   * @throws {TypeError} If `name` can't be a name.
+   * @throws {GraphError} If there is no node, the nodes are not connected, the group would have to wait for itself or would
+   * have only some calls of an instance, or the name is taken.
+   */
+  collapse(name: string): this {
+    checkName(name, "Cannot collapse nodes");
+    if (isImportedForDefinitions()) return this;
+    const nodes = new Set(this.#some("collapse"));
+    const site = CallSite.of(this.collapse, true);
+    const { graph, node, settings } = collapseNodes(this.#holder.graph, nodes, name, site);
+    if (Object.keys(settings).length > 0) graph.settings.set(node, settings);
+    this.#edit(graph);
+    this.#nodes = [node];
+    return this;
+  }
+
+  /**
+   * Drops nodes that nobody reads but other nodes that are dropped too. The query holds no node then.
+   *
+   * @throws {GraphError} If there is no node, one is a target, is read by others, or comes before calls of its instance.
+   */
+  remove(): this {
+    if (isImportedForDefinitions()) return this;
+    this.#edit(removeNodes(this.#holder.graph, new Set(this.#some("remove"))));
+    this.#nodes = [];
+    return this;
+  }
+
+  #insert(insert: typeof insertBefore, fn: AnyFunction, origin: Origin): this {
+    if (isImportedForDefinitions()) return this;
+    const nodes = new Set(this.#some("insert nodes around"));
+    const name = fn.name === "" ? "fn" : fn.name;
+    const { site } = origin;
+    const definition = new Definition("function", name, fn, site, undefined, undefined, origin);
+    return this.#edit(insert(this.#holder.graph, nodes, definition));
+  }
+
+  #edit(graph: Graph): this {
+    this.#holder.graph = graph;
+    this.#seen = graph;
+    return this;
+  }
+
   #set(change: (settings: NodeSettings) => NodeSettings): this {
-    for (const i of this.#numbers) {
-      const settings = this.#graph.settings.get(i) ?? {};
-      this.#graph.settings.set(i, { ...settings, ...change(settings) });
+    const { settings: all } = this.#holder.graph;
+    for (const node of this.#current()) {
+      const settings = all.get(node) ?? {};
+      all.set(node, { ...settings, ...change(settings) });
     }
     return this;
   }
+
+  /** The nodes, at least one: an edit of nothing is a mistake in the pattern. */
+  #some(what: string): readonly NodeRecord[] {
+    const nodes = this.#current();
+    if (nodes.length > 0) return nodes;
+    const { graph } = this.#holder;
+    const names = graph.nodes.slice(0, MOST_SHOWN).map(({ name }) => name);
+    if (graph.nodes.length > MOST_SHOWN) names.push("…");
+    const pattern = this.#pattern instanceof RegExp ? this.#pattern.source : this.#pattern;
+    throw new GraphError(
+      `Cannot ${what} nodes, as no node's whole name matches ${
+        JSON.stringify(pattern)
+      }. There are ${names.join(", ")}.`,
+      { reason: "no-match" },
+    );
+  }
+
+  /** The nodes, if all are still in the graph. */
+  #current(): readonly NodeRecord[] {
+    const { graph } = this.#holder;
+    if (this.#seen === graph) return this.#nodes;
+    const present = new Set(graph.nodes);
+    const gone = this.#nodes.find((node) => !present.has(node));
+    if (gone) throw notThere(gone, graph);
+    this.#seen = graph;
+    return this.#nodes;
+  }
+}
+
+const MOST_SHOWN = 20;
+
+function notThere(gone: NodeRecord, { nodes }: Graph): GraphError {
+  const group = nodes.find((node) =>
+    node.definition.kind === "group" && withMembers([node]).includes(gone)
+  );
+  return refusal(
+    "edited",
+    [gone],
+    (name) =>
+      `Cannot use this query any more, as ${name} is not in the graph any more: it was ${
+        group ? `made a part of "${group.name}"` : "removed"
+      }. Make the query anew.`,
+  );
+}
+
+/** Notes a function before anything else can be refused: where the module is imported by a worker, nothing else is done. */
+function givenFunction(what: string, fn: AnyFunction, method: AnyFunction): Origin {
+  if (typeof fn !== "function") {
+    throw new TypeError(`Cannot ${what} as 'fn' must be a function: current value is ${fn}.`);
+  }
+  const kind = isMaker(fn)
+    ? "a workflow function, which makes nodes: pass the plain one"
+    : isClass(fn)
+    ? "a class: pass a function"
+    : isGenerator(fn)
+    ? "a generator, whose result could be read only once: return an array"
+    : undefined;
+  if (kind !== undefined) throw new TypeError(`Cannot ${what} as "${fn.name}" is ${kind}.`);
+  return noteGiven(fn, method);
 }

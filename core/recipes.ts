@@ -3,9 +3,9 @@
 import { copyContainer, isReference, isTemplate, type Reference } from "./arguments.ts";
 import type { Origin } from "./carried.ts";
 import { isFuseError } from "./errors.ts";
-import type { Graph } from "./graph.ts";
-import type { Initializations } from "./initializers.ts";
-import { KIND, type NodeRecord } from "./node.ts";
+import { argsOf, type Graph } from "./graph.ts";
+import { type Initializations, withMembers } from "./initializers.ts";
+import { type Group, KIND, type NodeRecord } from "./node.ts";
 import type { CodePrint, Recipe, RecipeReader } from "./storage.ts";
 
 /** The code and the plugins of a node. */
@@ -26,7 +26,12 @@ export class Recipes {
   readonly #graph: Graph;
   readonly #reader: RecipeReader;
   readonly #codes: readonly CodePart[];
-  readonly #inputs: { readonly digest: string; readonly texts: readonly string[] }[];
+  readonly #inputs: {
+    readonly digest: string;
+    readonly texts: readonly string[];
+    /** Of a group, what messages call the arguments of its members. */
+    readonly titles: readonly string[] | undefined;
+  }[];
   /** Of what nothing tells the arguments from others: why. */
   readonly #unknown = new Map<number, string>();
   readonly #remark: (remark: string) => void;
@@ -42,9 +47,10 @@ export class Recipes {
     this.#codes = codes;
     this.#remark = remark;
     // Now, as a function may change what it is given.
-    this.#inputs = graph.nodes.map(({ args }, i) => {
-      const texts = args.map((arg) => this.#describe(i, arg));
-      return { digest: reader.digest(...texts), texts };
+    this.#inputs = graph.nodes.map(({ definition }, i) => {
+      if (definition.kind === "group") return this.#readMembers(i, definition);
+      const texts = argsOf(graph, i).map((arg) => this.#describe(i, arg));
+      return { digest: reader.digest(...texts), texts, titles: undefined };
     });
   }
 
@@ -100,9 +106,28 @@ export class Recipes {
     if (stored.inputs === this.inputs(i)) return undefined;
     const now = this.recipe(i, []).inputParts;
     const at = now.findIndex((digest, at) => digest !== stored.inputParts[at]);
+    const { titles } = this.#inputs[i];
+    if (titles) return `${titles[at] ?? "an argument of one of its members"} changed`;
     return now.length !== stored.inputParts.length
       ? `it has ${now.length} arguments instead of ${stored.inputParts.length}`
       : `argument ${at + 1} changed`;
+  }
+
+  /** The arguments of a group's members: its own are what these read from outside. */
+  #readMembers(i: number, { members, wires }: Group) {
+    const texts: string[] = [];
+    const titles: string[] = [];
+    members.forEach(({ name, definition }, at) => {
+      wires[at].args.forEach((arg, position) => {
+        texts.push(this.#describe(i, arg));
+        titles.push(`argument ${position + 1} of "${name}"`);
+      });
+      if (definition.kind !== "group") return;
+      const inner = this.#readMembers(i, definition);
+      texts.push(...inner.texts);
+      titles.push(...inner.titles);
+    });
+    return { digest: this.#reader.digest(...texts), texts, titles };
   }
 
   /** A text that is equal for equal arguments. */
@@ -153,7 +178,8 @@ async function readCodes(
   reader: RecipeReader,
   remark: (remark: string) => void,
 ): Promise<CodePart[]> {
-  const uses = graph.nodes.map((node, i) => originOf(graph, node, i));
+  const all = graph.wires ? withMembers(graph.nodes) : graph.nodes;
+  const uses = all.flatMap((node) => originOf(graph, node) ?? []);
   const plugins = new Set([...initializations.values()].flat().map(({ plugin }) => plugin));
   const pluginOrigins = [...plugins].flatMap(({ options, origins }) => {
     if (!origins) return [];
@@ -169,44 +195,70 @@ async function readCodes(
     if (print.unfollowed) remark(print.unfollowed);
   }
   const known = new Map<string, CodePart>();
-  return graph.nodes.map(({ definition }, i) => {
-    const print = prints.get(uses[i])!;
-    const own = initializations.get(i);
+  return graph.nodes.map((node) => partOf(node));
+
+  function partOf(node: NodeRecord): CodePart {
+    const { definition } = node;
+    if (definition.kind === "group") {
+      const group = joinParts(reader, definition, definition.members.map(partOf));
+      return withPlugins(node, group.digest, group.parts);
+    }
+    const print = prints.get(originOf(graph, node)!)!;
     const key = `${definition.kind} ${definition.method ?? ""} ${print.digest}`;
-    if (own) return withPlugins(key, print.parts);
+    if (initializations.has(node)) return withPlugins(node, key, print.parts);
     let part = known.get(key);
     if (!part) known.set(key, part = { digest: reader.digest(key), parts: print.parts });
     return part;
+  }
 
-    function withPlugins(key: string, parts: CodePrint["parts"]): CodePart {
-      const digests = own!.map(({ plugin, data }) => {
-        const { definition, use } = plugin.origins ?? {};
-        return reader.digest(
-          plugin.name,
-          definition ? prints.get(definition)!.digest : "",
-          digestOptions(plugin.options),
-          use ? prints.get(use)?.digest ?? "" : "",
-          digestOptions(data),
-        );
-      });
-      const named = own!.map(({ plugin }, at) =>
-        [`plugin ${plugin.name}`, digests[at].slice(0, SHORT_DIGEST)] as const
+  function withPlugins(node: NodeRecord, key: string, parts: CodePrint["parts"]): CodePart {
+    const own = initializations.get(node) ?? [];
+    const digests = own.map(({ plugin, data }) => {
+      const { definition, use } = plugin.origins ?? {};
+      return reader.digest(
+        plugin.name,
+        definition ? prints.get(definition)!.digest : "",
+        digestOptions(reader, plugin.options),
+        use ? prints.get(use)?.digest ?? "" : "",
+        digestOptions(reader, data),
       );
-      return {
-        digest: reader.digest(key, ...digests),
-        parts: { ...parts, ...Object.fromEntries(named) },
-      };
-    }
+    });
+    const named = own.map(({ plugin }, at) =>
+      [`plugin ${plugin.name}`, digests[at].slice(0, SHORT_DIGEST)] as const
+    );
+    return {
+      digest: reader.digest(key, ...digests),
+      parts: { ...parts, ...Object.fromEntries(named) },
+    };
+  }
+}
 
-    function digestOptions(options: unknown): string {
-      try {
-        return reader.digestValue(options).digest;
-      } catch (error) {
-        if (isFuseError(error, "CodecError")) return "";
-        throw error;
-      }
-    }
+function digestOptions(reader: RecipeReader, options: unknown): string {
+  try {
+    return reader.digestValue(options).digest;
+  } catch (error) {
+    if (isFuseError(error, "CodecError")) return "";
+    throw error;
+  }
+}
+
+/** What the members of a group use, and how they are put together. */
+function joinParts(reader: RecipeReader, group: Group, members: readonly CodePart[]): CodePart {
+  const { given, inputs, inputOffsets, instances, exits } = group;
+  const wiring = reader.digest(
+    JSON.stringify([given, [...inputs], [...inputOffsets], [...instances], exits]),
+  );
+  const all = members.flatMap(({ parts }, at) => {
+    const { name } = group.members[at];
+    return Object.entries(parts).map(([part, digest]) =>
+      // Other parts have the same digest wherever they are used.
+      [part.startsWith("plugin ") ? `${part} of "${name}"` : part, digest] as const
+    );
   });
+  return {
+    digest: reader.digest(...members.map(({ digest }) => digest), wiring),
+    parts: { ...Object.fromEntries(all), "the group": wiring.slice(0, SHORT_DIGEST) },
+  };
 }
 
 function isToldByValue(reader: RecipeReader, options: unknown): boolean {
@@ -218,8 +270,11 @@ function isToldByValue(reader: RecipeReader, options: unknown): boolean {
   }
 }
 
-function originOf(graph: Graph, node: NodeRecord, i: number): Origin {
-  return graph.settings.get(i)?.replacement?.origin ?? node.definition.origin;
+/** What a node calls; a group has none of its own. */
+function originOf({ settings }: Graph, node: NodeRecord): Origin | undefined {
+  const { definition } = node;
+  if (definition.kind === "group") return undefined;
+  return settings.get(node)?.replacement?.origin ?? definition.origin;
 }
 
 function describeChange(

@@ -7,7 +7,7 @@
  */
 
 import { isFuseError, type StorageError } from "./errors.ts";
-import type { Graph } from "./graph.ts";
+import { type Graph, settingsOf } from "./graph.ts";
 import { findNumbers } from "./query.ts";
 import type { Pattern } from "./names.ts";
 import type { Parents, Recipes } from "./recipes.ts";
@@ -80,8 +80,9 @@ export class Reuse {
 
   /** Whether the node can have a stored value. */
   isStorable(i: number): boolean {
-    const { nodes, settings } = this.#setup.graph;
-    return nodes[i].definition.kind !== "constructor" && settings.get(i)?.isStored !== false;
+    const { graph } = this.#setup;
+    return graph.nodes[i].definition.kind !== "constructor" &&
+      settingsOf(graph, i)?.isStored !== false;
   }
 
   /**

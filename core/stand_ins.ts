@@ -119,7 +119,8 @@ function makerOf(name: string, fn: AnyFunction, calls: () => readonly NodeRecord
   const check = (instance: unknown) => {
     const what = `What is in the place of an instance of ${name}`;
     if (!isObject(instance)) throw new TypeError(`${what} must be an object, and is ${instance}.`);
-    for (const { name, definition: { method } } of calls()) {
+    for (const { name, definition } of calls()) {
+      const { method } = definition as Definition;
       if (typeof (instance as Record<string, unknown>)[method!] === "function") continue;
       throw new TypeError(`${what} has no method ${method}, which "${name}" calls.`);
     }

@@ -2,7 +2,7 @@
 
 import { type Executor, NotRun } from "./executor.ts";
 import { nodeError } from "./failures.ts";
-import type { Graph } from "./graph.ts";
+import { type Graph, settingsOf } from "./graph.ts";
 import { isPromiseLike, PhaseFailure } from "./node_host.ts";
 import { type Policy, retryDelay, timerDelay } from "./policy.ts";
 import type { Watchers } from "./watchers.ts";
@@ -34,7 +34,7 @@ export class Tries {
   /** One try and, if it fails, those that follow. Gives the value, or a promise where there is something to wait for. */
   run(i: number, values: unknown[]): unknown {
     const { graph, executor } = this.#setup;
-    const policy = graph.settings.size > 0 ? graph.settings.get(i)?.policy : undefined;
+    const policy = settingsOf(graph, i)?.policy;
     const started = policy ? performance.now() : 0;
     let outcome: unknown;
     try {

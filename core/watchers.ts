@@ -80,9 +80,9 @@ export class Watchers {
   }
 
   #tell(call: (hooks: PluginHooks, node?: NodeInfo) => unknown, i?: number): void {
-    const node = i === undefined || !this.isAny ? undefined : nodeInfo(this.#graph, i);
+    const node = i === undefined || !this.isAny ? undefined : nodeInfo(this.#graph.nodes[i]);
     for (const { plugin, nodes } of this.#uses) {
-      if (i !== undefined && nodes && !nodes.has(i)) continue;
+      if (i !== undefined && nodes && !nodes.has(this.#graph.nodes[i])) continue;
       const report = (error: unknown) =>
         this.warn(
           `The observer "${plugin.name}" failed, which changes nothing: ${showThrown(error)}`,

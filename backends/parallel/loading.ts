@@ -2,12 +2,13 @@
 
 import { findUnsendable } from "../../core/calls.ts";
 import { type Origin, referenceTo } from "../../core/carried.ts";
-import type { Definition } from "../../core/definition.ts";
-import type { Graph } from "../../core/graph.ts";
+import { argsOf, type Graph, settingsOf } from "../../core/graph.ts";
+import { writeProgram } from "../../core/groups.ts";
 import { type Initializations, nodeInfo } from "../../core/initializers.ts";
 import { findUnmovable } from "../../core/movable.ts";
+import type { Group, NodeRecord } from "../../core/node.ts";
 import type { Plugin } from "../../core/plugin.ts";
-import type { LoadItem, LoadProblem, Preparation } from "../../core/protocol.ts";
+import type { LoadItem, LoadProblem, Preparation, ProgramItem } from "../../core/protocol.ts";
 
 /** Something that is looked up in a worker. */
 interface Item {
@@ -38,7 +39,7 @@ export class Loading {
   readonly #ids: Int32Array;
   #hasChanged = false;
   /** What each worker is told to load. */
-  readonly messages: LoadItem[] = [];
+  readonly messages: (LoadItem | ProgramItem)[] = [];
 
   private constructor(graph: Graph, initializations: Initializations, warn: (m: string) => void) {
     this.#graph = graph;
@@ -59,28 +60,58 @@ export class Loading {
   }
 
   async #addAll(): Promise<void> {
-    const { nodes, settings } = this.#graph;
-    let latest: Definition | undefined;
+    const { nodes } = this.#graph;
+    let latest: NodeRecord["definition"] | undefined;
     for (let i = 0; i < nodes.length; i++) {
       const { definition } = nodes[i];
-      const replacement = settings.size > 0 ? settings.get(i)?.replacement : undefined;
-      if (replacement) {
-        await this.#add(
-          replacement,
-          `the function that replaces "${nodes[i].name}"`,
-          replacement.origin,
-        );
-      } else if (definition !== latest) {
-        latest = definition;
-        await this.#add(definition, definition.name, definition.origin, definition.method);
-      }
+      const isReplaced = settingsOf(this.#graph, i)?.replacement !== undefined;
+      if (definition === latest && !isReplaced) continue;
+      if (!isReplaced) latest = definition;
+      await this.#addFunction(nodes[i]);
     }
     for (const plugins of this.#initializations.values()) {
       for (const { plugin } of plugins) {
         if (plugin.hooks.remoteInitialize) await this.#addPlugin(plugin);
       }
     }
+    for (const { definition, name } of nodes) {
+      if (definition.kind === "group") this.#addGroup(definition, name);
+    }
     this.#warnOfProblems();
+  }
+
+  /** Adds what a node calls; of a group, what its members call. */
+  async #addFunction(node: NodeRecord): Promise<void> {
+    const { definition, name } = node;
+    const replacement = this.#graph.settings.get(node)?.replacement;
+    if (replacement) {
+      await this.#add(replacement, `the function that replaces "${name}"`, replacement.origin);
+    } else if (definition.kind === "group") {
+      for (const member of definition.members) await this.#addFunction(member);
+    } else await this.#add(definition, definition.name, definition.origin, definition.method);
+  }
+
+  /** Adds what a group does with that: after those that it has among its members. */
+  #addGroup(group: Group, name: string): void {
+    const item = this.#number(group, `the group "${name}"`);
+    if (!item) return;
+    group.members.forEach(({ definition, name }, at) => {
+      if (definition.kind === "group") this.#addGroup(definition, name);
+      const problem = findUnsendable(group.wires[at].args);
+      if (problem !== undefined) {
+        item.problem ??= `"${name}" is called with what can't be sent to a worker: ${problem}`;
+      }
+    });
+    if (item.problem !== undefined) return;
+    try {
+      const program = writeProgram(group, {
+        idOf: (member) => this.#itemOf(member).id,
+        preparationOf: (member) => this.#preparationOf(member),
+      });
+      this.messages.push({ id: item.id, program });
+    } catch (error) {
+      item.problem = (error as Error).message;
+    }
   }
 
   async #addPlugin(plugin: Plugin): Promise<void> {
@@ -161,40 +192,46 @@ export class Loading {
 
   #findId(i: number): number | undefined {
     if (this.#onHost.size > 0 && this.#onHost.has(this.#rootOf(i))) return undefined;
-    const { id, problem, isChanged } = this.#itemOf(i);
-    if (problem !== undefined && !isChanged) return undefined;
-    const isCarried = this.#pluginItems(i).every(({ problem, isChanged }) =>
+    const node = this.#graph.nodes[i];
+    const isCarried = this.#itemsOf(node).every(({ problem, isChanged }) =>
       problem === undefined || isChanged
     );
-    return isCarried ? id : undefined;
+    return isCarried ? this.#itemOf(node).id : undefined;
   }
 
   /** What has changed since the host imported it, if something a node needs has. */
   changedFor(i: number): string | undefined {
     if (!this.#hasChanged) return undefined;
-    return [this.#itemOf(i), ...this.#pluginItems(i)].find(({ isChanged }) => isChanged)?.problem;
+    return this.#itemsOf(this.#graph.nodes[i]).find(({ isChanged }) => isChanged)?.problem;
   }
 
-  #itemOf(i: number): Item {
-    const { settings, nodes } = this.#graph;
-    const replacement = settings.size > 0 ? settings.get(i)?.replacement : undefined;
-    return this.#byThing.get(replacement ?? nodes[i].definition)!;
+  #itemOf(node: NodeRecord): Item {
+    return this.#byThing.get(this.#graph.settings.get(node)?.replacement ?? node.definition)!;
   }
 
-  #pluginItems(i: number): Item[] {
-    return (this.#initializations.get(i) ?? [])
+  /** All that a node needs to be looked up. */
+  #itemsOf(node: NodeRecord): Item[] {
+    const plugins = (this.#initializations.get(node) ?? [])
       .filter(({ plugin }) => plugin.hooks.remoteInitialize)
       .map(({ plugin }) => this.#byThing.get(plugin)!);
+    const { definition } = node;
+    const members = definition.kind === "group"
+      ? definition.members.flatMap((member) => this.#itemsOf(member))
+      : [];
+    return [this.#itemOf(node), ...plugins, ...members];
   }
 
   /** What a worker needs to prepare a node's environment, if it has one. */
   preparationOf(i: number): Preparation | undefined {
-    const plugins = this.#initializations.size > 0 ? this.#initializations.get(i) : undefined;
-    const used = plugins?.filter(({ plugin }) => plugin.hooks.remoteInitialize) ?? [];
+    return this.#initializations.size > 0 ? this.#preparationOf(this.#graph.nodes[i]) : undefined;
+  }
+
+  #preparationOf(node: NodeRecord): Preparation | undefined {
+    const used = this.#initializations.get(node)
+      ?.filter(({ plugin }) => plugin.hooks.remoteInitialize) ?? [];
     if (used.length === 0) return undefined;
-    const node = nodeInfo(this.#graph, i);
     return {
-      node,
+      node: nodeInfo(node),
       plugins: used.map(({ plugin, data }) => {
         const problem = findUnmovable(data);
         if (problem !== undefined) {
@@ -211,7 +248,7 @@ export class Loading {
 
   /** Whether a node's literal arguments can't be sent; then it runs on the host. */
   keepsArguments(i: number): boolean {
-    const problem = findUnsendable(this.#graph.nodes[i].args);
+    const problem = findUnsendable(argsOf(this.#graph, i));
     if (problem === undefined) return false;
     this.keepOnHost(i, `it is called with what can't be sent to a worker: ${problem}`);
     return true;

@@ -1,6 +1,6 @@
 /** The workers of one run: started when there is work for them, replaced when they die. */
 
-import type { LoadItem } from "../../core/protocol.ts";
+import type { LoadItem, ProgramItem } from "../../core/protocol.ts";
 import type { OpenLink } from "./link.ts";
 import { PoolWorker, type WorkerEvents } from "./worker.ts";
 
@@ -8,7 +8,7 @@ import { PoolWorker, type WorkerEvents } from "./worker.ts";
 export interface PoolOptions {
   /** How many workers there are usually: as many as there are CPUs to be used. */
   readonly size: number;
-  readonly items: readonly LoadItem[];
+  readonly items: readonly (LoadItem | ProgramItem)[];
   readonly open: OpenLink;
   /** For nodes with a time limit, where the usual workers can't be stopped. */
   readonly openStoppable: OpenLink | undefined;

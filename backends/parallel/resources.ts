@@ -1,7 +1,7 @@
 /** What nodes need while they run, and what there is of it. */
 
 import { GraphError } from "../../core/errors.ts";
-import type { Graph } from "../../core/graph.ts";
+import { type Graph, settingsOf } from "../../core/graph.ts";
 import type { Policy } from "../../core/policy.ts";
 
 /** Amounts by name, in ten-thousandths: fractions of which ten make one make exactly one. */
@@ -41,8 +41,9 @@ export class Resources {
     this.#graph = graph;
     this.#total = new Map(Object.entries(total).map(([name, amount]) => [name, asParts(amount)]));
     this.#free = new Map(this.#total);
-    for (const [i, { policy }] of graph.settings) {
+    for (const i of this.#set()) {
       const instance = graph.instances[i];
+      const policy = settingsOf(graph, i)?.policy;
       if (instance >= 0 && policy && policy.timeoutMs < Infinity) this.#limited.add(instance);
     }
   }
@@ -53,7 +54,7 @@ export class Resources {
    * @throws {GraphError} Naming the first such node and the total.
    */
   check(): void {
-    for (const i of [...this.#graph.settings.keys()].sort((a, b) => a - b)) {
+    for (const i of this.#set()) {
       for (const [name, amount] of this.of(i).amounts) {
         const total = this.#total.get(name) ?? (name === "memory" ? Infinity : 0);
         if (amount <= total) continue;
@@ -68,6 +69,13 @@ export class Resources {
     }
   }
 
+  /** The nodes that something was set for. */
+  #set(): number[] {
+    const { nodes, settings } = this.#graph;
+    if (settings.size === 0) return [];
+    return [...nodes.keys()].filter((i) => settings.has(nodes[i]));
+  }
+
   /** What a node needs. */
   of(i: number): Needs {
     const needs = this.#own(i);
@@ -76,7 +84,7 @@ export class Resources {
   }
 
   #own(i: number): Needs {
-    const policy = this.#graph.settings.size > 0 ? this.#graph.settings.get(i)?.policy : undefined;
+    const policy = settingsOf(this.#graph, i)?.policy;
     if (!policy) return PLAIN;
     let needs = this.#needs.get(policy);
     if (!needs) this.#needs.set(policy, needs = needsOf(policy));

@@ -3,6 +3,7 @@
 import type { ExecutorSetup } from "../../core/passes.ts";
 import { encodeCall } from "../../core/calls.ts";
 import { HELD, type Pass } from "../../core/executor.ts";
+import { argsOf } from "../../core/graph.ts";
 import { isSmall } from "../../core/holdings.ts";
 import { RUN } from "../../core/plan.ts";
 import type { Costs } from "./costs.ts";
@@ -93,7 +94,7 @@ export class Sender {
     places.sent(i, worker);
     costs.sent(worker, head.id);
     if (nodes[i].definition.kind === "constructor") worker.instances++;
-    encodeCall(calls, head, nodes[i].args, {
+    encodeCall(calls, head, argsOf(this.#setup.graph, i), {
       inputs,
       from: inputOffsets[i],
       // A small value travels as an argument: nothing has to be held or let go of.

@@ -113,6 +113,13 @@ function findNamed(project: Project, module: Module, origin: Origin): Root | und
   return withCaptured({ module, nodes: writtenIn(project, module, call, origin) });
 }
 
+/** The methods of a query that are given functions. */
+const TAKES_FUNCTION: ReadonlySet<unknown> = new Set([
+  "replaceFunction",
+  "insertBefore",
+  "insertAfter",
+]);
+
 /** What of a call says what was made. */
 function writtenIn(
   project: Project,
@@ -126,7 +133,7 @@ function writtenIn(
   }
   const method = chainOf(callee)?.path.at(-1);
   const isReplacement = kind === "replacement" &&
-    (method ?? ((callee.property as Syntax | undefined)?.name)) === "replaceFunction";
+    TAKES_FUNCTION.has(method ?? ((callee.property as Syntax | undefined)?.name));
   if (isReplacement) return args;
   if (!isLibraryCall(project, module, callee)) return [node];
   // The name is told by itself.
