@@ -9,7 +9,6 @@ import { UnsupportedError } from "../core/errors.ts";
 import type { Executor } from "../core/executor.ts";
 import { isImportedForDefinitions, stopImport } from "../core/node_context.ts";
 import { checkKeys } from "../core/options.ts";
-import type { Storage } from "../core/storage.ts";
 import type { Targets } from "../core/types.ts";
 import { describe } from "./graph/describe.ts";
 import type { Direction } from "./graph/dot.ts";
@@ -61,7 +60,6 @@ export interface GraphOptions extends BackendOptions {
 export class GraphWorkflow<const T extends Targets> extends Backend<T, string> {
   readonly #options: GraphOptions;
   readonly #format: GraphFormat;
-  #storage: Storage | undefined;
 
   /**
    * Takes the graph of one target or of a list of them.
@@ -76,12 +74,6 @@ export class GraphWorkflow<const T extends Targets> extends Backend<T, string> {
     checkChoice("direction", options.direction, ["down", "right"]);
     this.#format = chooseFormat(options.format, options.path);
     this.#options = { ...options };
-    this.#storage = options.storage;
-  }
-
-  override setStorage(storage: Storage | undefined): this {
-    this.#storage = storage;
-    return super.setStorage(storage);
   }
 
   /**
@@ -110,7 +102,7 @@ export class GraphWorkflow<const T extends Targets> extends Backend<T, string> {
   }
 
   async #draw(format: GraphFormat, signal: AbortSignal | undefined): Promise<string> {
-    const [storage, workflowName] = [this.#storage, this.workflowName];
+    const { storage, workflowName } = this;
     const standings = storage && await readStandings(await this.plan(), storage, workflowName);
     signal?.throwIfAborted();
     const drawing = describe(this.graph, { workflowName, location: storage?.location, standings });

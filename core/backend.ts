@@ -119,6 +119,11 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     return this.#holder.graph;
   }
 
+  /** @internal Where results are kept now. */
+  protected get storage(): Storage | undefined {
+    return this.#storage;
+  }
+
   /** Keeps results in a storage, and reads from it what is there. */
   setStorage(storage: Storage | undefined): this {
     this.#storage = storage;
