@@ -34,13 +34,18 @@ function entry(path: string, load: () => Promise<object>) {
 /** What is used of Bun's own API. */
 interface BunGlobal {
   plugin(plugin: { name: string; setup(build: Build): void }): void;
+  resolveSync(specifier: string, importer: string): string;
 }
 
 interface Build {
+  onResolve(
+    options: { filter: RegExp; namespace: string },
+    resolve: (imported: { path: string; importer: string }) => { path: string },
+  ): void;
   module(specifier: string, load: () => Promise<{ exports: object; loader: "object" }>): void;
 }
 
-/** Maps the public entries to the modules of this very copy, once, where the runtime does not do so by itself. */
+/** Maps the public entries to the modules of this very copy, where the runtime does not do so by itself. */
 export async function provideLibrary(): Promise<void> {
   const { Bun: bun } = globalThis as { Bun?: BunGlobal };
   // Workers do so before they import anything of the user's.
@@ -52,6 +57,10 @@ export async function provideLibrary(): Promise<void> {
         for (const [name, { load }] of Object.entries(ENTRIES)) {
           build.module(name, async () => ({ exports: await load(), loader: "object" }));
         }
+        // As Deno writes it; which version there is, node_modules decides.
+        build.onResolve({ filter: /^/, namespace: "npm" }, ({ path, importer }) => ({
+          path: bun.resolveSync(path.replace(/^((?:@[^/]+\/)?[^/@]+)@[^/]*/, "$1"), importer),
+        }));
       },
     });
   } else if (isStandalone) {

@@ -65,7 +65,7 @@ async function compile(file: string, flags: CompileFlags): Promise<void> {
   checkFolder(dirname(output));
   await checkLoads(file, flags.check);
   const config = await loadConfig(flags, { folder: dirname(file), check: flags.check });
-  const payload = await packWorkflow(file, config?.file, flags.include);
+  const payload = await packWorkflow(file, config?.file, { ...flags, output });
   const temporary = `${output}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     await writeProgram(temporary);
@@ -109,7 +109,7 @@ async function checkLoads(file: string, check: boolean): Promise<void> {
 async function packWorkflow(
   file: string,
   config: string | undefined,
-  include: readonly string[],
+  { include, output }: Pick<CompileFlags, "include"> & { readonly output: string },
 ): Promise<Payload> {
   const entries = [file, ...(config === undefined ? [] : [config])].map((path) =>
     fs.realpathSync(path)
@@ -123,6 +123,12 @@ async function packWorkflow(
     const real = fs.realpathSync(folder);
     if (real !== folder && fs.lstatSync(folder).isSymbolicLink()) links.set(folder, real);
     for (const found of filesIn(real)) all.add(found);
+  }
+  if (all.has(output)) {
+    throw new CommandError(
+      `Cannot write to ${shortenPaths(output)}: it is a part of the workflow.`,
+      EXIT_USAGE,
+    );
   }
   const root = commonFolder([...all, ...links.keys()]);
   const [workflow, configuration] = entries;
@@ -173,9 +179,6 @@ function adviceFor(specifier: string): string {
     return `: import this library by its name, "functionfuse"`;
   }
   if (/^https?:/.test(specifier)) return ": get the module into a file or a package";
-  if (/^(?:npm|jsr):/.test(specifier)) {
-    return ": install the package into node_modules, and import it by its bare name";
-  }
   return /^[./]/.test(specifier)
     ? ": there is no such file"
     : ": it is in no folder node_modules (import maps of Deno are not known there)";

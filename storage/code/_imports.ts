@@ -73,7 +73,7 @@ export function followImports(
 }
 
 function packageFolder(files: Files, from: string, specifier: string): string | undefined {
-  const [name] = /^(?:@[^/]+\/)?[^/:]+(?=\/|$)/.exec(specifier) ?? [];
+  const [, name] = /^(?:npm:\/?)?((?:@[^/]+\/)?[^/:@]+)(?:@[^/]*)?(?=\/|$)/.exec(specifier) ?? [];
   return name === undefined ? undefined : files.above(from, join("node_modules", name))[0];
 }
 
