@@ -5,13 +5,13 @@
  */
 
 import $ from "dax";
-import { existsSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { findBun } from "../cli/find_bun.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const BUN = "bun@1.4.5";
 
 // What is started or imported by its URL, which Deno's compiler does not see.
 const BY_URL = ["backends/parallel/thread.ts", "backends/parallel/child.ts", "cli/_worker.ts"];
@@ -22,33 +22,41 @@ async function compileByDeno(outfile: string): Promise<void> {
   const { code, stderr } = await $`${process.execPath} compile --quiet --no-check --allow-all \
     --exclude-unused-npm ${included} --output ${outfile} ${join(ROOT, "cli.ts")}`
     .stdout("inheritPiped").stderr("piped").noThrow();
-  if (code === 0) return report(outfile, "Deno");
-  const why = /denort/.test(stderr)
-    ? "Deno takes the runtime of executables (denort) from dl.deno.land once, and that can't be reached from here. " +
-      "Set DENORT_BIN to such a file of the same version, or let Bun make the executable: deno task compile:bun."
-    : stderr.replace(/\n*Stack backtrace:[^]*/, "");
-  fail(`deno compile could not make ${shown(outfile)}: ${why}`);
+  if (code === 0) return;
+  if (!/denort/.test(stderr)) throw new Error(stderr.replace(/\n*Stack backtrace:[^]*/, ""));
+  throw new Error(
+    "Deno takes the runtime of executables (denort) from dl.deno.land once, and that can't be reached from here. " +
+      "Set DENORT_BIN to such a file of the same version, or let Bun make the executable: deno task compile:bun.",
+  );
 }
 
 async function compileByBun(outfile: string): Promise<void> {
-  const bun = await $.which("bun") ? ["bun"] : ["npx", "-y", BUN];
-  if (bun[0] === "npx" && !await $.which("npx")) {
-    fail(
-      `Cannot make ${shown(outfile)}: there is no Bun here, and no npx to get it. ` +
-        "Install it from https://bun.sh, or let Deno make the executable: deno task compile.",
+  const bun = await findBun();
+  if (!bun) {
+    throw new Error(
+      "there is no Bun 1.4 or newer here, and no npx to get it. Install it (https://bun.sh), " +
+        "or let Deno make the executable: deno task compile.",
     );
   }
   if (!existsSync(join(ROOT, "node_modules"))) {
     await $`${bun} install --frozen-lockfile --silent`.cwd(ROOT);
   }
-  const { code } = await $`${bun} ${join(ROOT, "tools/compile_bun.ts")} ${outfile}`.noThrow();
-  if (code !== 0) fail(`Bun could not make ${shown(outfile)}.`);
-  report(outfile, "Bun");
+  await $`${bun} ${join(ROOT, "tools/compile_bun.ts")} ${outfile}`;
 }
 
-function report(outfile: string, compiler: string): void {
-  const { size } = statSync(outfile);
-  console.error(`${shown(outfile)}: ${(size / 1e6).toFixed(1)} MB, made by ${compiler}.`);
+/** What is there stays until the new one is whole. */
+async function make(outfile: string, compiler: string): Promise<void> {
+  const temporary = join(dirname(outfile), `.${basename(outfile)}.${process.pid}.tmp`);
+  try {
+    await (compiler === "deno" ? compileByDeno : compileByBun)(temporary);
+    renameSync(temporary, outfile);
+    const { size } = statSync(outfile);
+    console.error(`${shown(outfile)}: ${(size / 1e6).toFixed(1)} MB, made by ${compiler}.`);
+  } catch (error) {
+    fail(`Cannot make ${shown(outfile)} with ${compiler}: ${(error as Error).message}`);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
 }
 
 const shown = (path: string) => relative(process.cwd(), path);
@@ -59,6 +67,5 @@ function fail(message: string): never {
 }
 
 const [compiler, file = join(ROOT, "fuse")] = process.argv.slice(2);
-if (compiler === "deno") await compileByDeno(resolve(file));
-else if (compiler === "bun") await compileByBun(resolve(file));
+if (compiler === "deno" || compiler === "bun") await make(resolve(file), compiler);
 else fail("Say which compiler: deno run -A tools/compile.ts deno|bun [FILE]");
