@@ -14,6 +14,10 @@ const ENTRIES: Readonly<Record<string, { readonly url: string; load(): Promise<o
     "../backends/local.ts",
     () => import("../backends/local.ts"),
   ),
+  "functionfuse/backends/graph": entry(
+    "../backends/graph.ts",
+    () => import("../backends/graph.ts"),
+  ),
   "functionfuse/backends/parallel": entry(
     "../backends/parallel.ts",
     () => import("../backends/parallel.ts"),
