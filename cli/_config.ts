@@ -74,10 +74,12 @@ export interface LoadConfigOptions {
   readonly folder: string;
   /** Whether to check its types first. */
   readonly check: boolean;
+  /** Whether to say nothing of what was found. Default: `false`. */
+  readonly isSilent?: boolean;
 }
 
 /**
- * Loads the configuration that is in force, and says so; `undefined` if there is none.
+ * Loads the configuration that is in force, and says which one; `undefined` if there is none.
  *
  * @throws {ConfigError} If it is wrong or can't be loaded.
  */

@@ -80,10 +80,10 @@ function apply(
   };
   for (const key of FUNCTION_KEYS) set(key, () => query[key](rule[key]!));
   set("collapse", () => query.collapse(rule.collapse!));
-  const rest = rule.collapse === undefined ? query : backend.query(exactly(rule.collapse));
-  set("remoteArgs", () => rest.setRemoteArgs(rule.remoteArgs!));
-  set("plugins", () => rule.plugins!.forEach((plugin) => rest.setPlugin(plugin)));
-  set("stored", () => rest.setStored(rule.stored!));
+  // From here on, the query holds the one node.
+  set("remoteArgs", () => query.setRemoteArgs(rule.remoteArgs!));
+  set("plugins", () => rule.plugins!.forEach((plugin) => query.setPlugin(plugin)));
+  set("stored", () => query.setStored(rule.stored!));
   if (rule.remove) set("remove", () => query.remove());
 }
 
@@ -99,13 +99,13 @@ function attempt(path: string, action: () => unknown): void {
   }
 }
 
-function exactly(name: string): string {
-  return name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-}
-
 const MOST_SHOWN = 8;
 
-function nothingFound(backend: Backend<Targets, unknown>, { query }: Rule, path: string): ConfigError {
+function nothingFound(
+  backend: Backend<Targets, unknown>,
+  { query }: Rule,
+  path: string,
+): ConfigError {
   const names = backend.findNodes();
   const shown = names.slice(0, MOST_SHOWN).map((name) => JSON.stringify(name)).join(", ");
   const rest = names.length > MOST_SHOWN ? ` and ${names.length - MOST_SHOWN} more` : "";
