@@ -125,6 +125,8 @@ const HERE = /^\.\.(?:[/\\]|$)/;
 /** A place below the current folder as people type it: a picture that is passed on tells no more than it must. */
 function placeOf(site: CallSite | undefined): string {
   const place = showPlace(site);
+  // Some runtimes tell of their own code, where that called the user's.
+  if (/^(?:native|node|ext|bun):/.test(place)) return "";
   if (!place.startsWith(sep)) return place;
   const near = relative(process.cwd(), place);
   return HERE.test(near) ? place : near;

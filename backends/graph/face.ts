@@ -71,14 +71,16 @@ function nodeFace({ drawing }: Picture, i: number, hue: number): Face {
     : node.kind === "method"
     ? String(node.call)
     : undefined;
+  const notes = [...node.needs, ...node.plugins].join(" · ");
   const tip = [
     node.name,
     node.members.length > 0 ? count(node.members.length, "node") : node.definition,
     ...state ? [stateLine(node.standing!)] : [],
+    ...notes === "" ? [] : [notes],
   ];
   return layText({
     title: node.name,
-    small: [subtitleOf(node), amounts(summary), [...node.needs, ...node.plugins].join(" · ")],
+    small: [subtitleOf(node), amounts(summary), notes],
     badge,
     isStack: node.members.length > 0,
     isTarget: node.isTarget,

@@ -46,7 +46,7 @@ export interface Picture {
 /** What a rule says, for people. */
 export const RULE_WORDS: Readonly<Record<FoldRule, string>> = {
   none: "",
-  alike: "calls of one function that read alike are one box",
+  alike: "calls of one function that read alike, and are read alike, are one box",
   layer: "calls of one function in one layer are one box",
   following: "calls of one function that follow one another are one box",
   function: "all calls of a function are one box",
@@ -97,19 +97,30 @@ function incoming({ nodes, edges }: Drawing): number[][] {
   return lists;
 }
 
-/** By function and, to any depth, what is read of which groups. As parents come first, one pass is enough. */
+/** By function, by what is read of which groups, to any depth, and by who reads it, as far as is seen from the node. */
 function groupAlike(drawing: Drawing): number[] {
+  const { nodes, edges } = drawing;
   const groups = new Groups();
-  const numbers: number[] = [];
+  const reading: number[] = [];
   const lists = incoming(drawing);
-  drawing.nodes.forEach(({ definition }, i) => {
+  // As parents come first, one pass is enough.
+  nodes.forEach(({ definition }, i) => {
     const reads = lists[i].map((at) => {
-      const { from, kind, items } = drawing.edges[at];
-      return JSON.stringify([numbers[from], kind, ...items]);
+      const { from, kind, items } = edges[at];
+      return JSON.stringify([reading[from], kind, ...items]);
     });
-    numbers.push(groups.of(JSON.stringify([definition, ...[...new Set(reads)].sort()])));
+    reading.push(groups.of(JSON.stringify([definition, ...distinct(reads)])));
   });
-  return numbers;
+  const readers: string[][] = nodes.map(() => []);
+  for (const { from, to, kind, items } of edges) {
+    readers[from].push(JSON.stringify([reading[to], kind, ...items]));
+  }
+  const both = new Groups();
+  return reading.map((group, i) => both.of(JSON.stringify([group, ...distinct(readers[i])])));
+}
+
+function distinct(texts: readonly string[]): string[] {
+  return [...new Set(texts)].sort();
 }
 
 /** The longest way to each node, in the units of `step`. */
