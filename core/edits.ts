@@ -23,14 +23,24 @@ export function rebuild(
   entries: readonly Entry[],
   targets: Graph["targets"],
 ): Graph {
-  const ordered = inOrder(entries);
-  const nodes = ordered.map(({ node }) => node);
-  const wires = ordered.map(({ wires }) => wires);
-  const numbers = new Map(nodes.map((node, i) => [node, i]));
+  const nodes = entries.map(({ node }) => node);
+  const wires = entries.map(({ wires }) => wires);
+  const numbers = new Map<NodeRecord, number>();
+  for (let i = 0; i < nodes.length; i++) numbers.set(nodes[i], i);
   const { isList, settings, plugins } = graph;
   const edges = connect(wires, targets, (node) => numbers.get(node)!);
-  return { nodes, wires, ...edges, isList, settings, plugins };
+  return isOrdered(edges)
+    ? { nodes, wires, ...edges, isList, settings, plugins }
+    : rebuild(graph, inOrder(entries), targets);
 }
+
+function isOrdered({ inputs, inputOffsets, previous }: Edges): boolean {
+  return previous.every((before, i) =>
+    before < i && inputs.subarray(inputOffsets[i], inputOffsets[i + 1]).every((input) => input < i)
+  );
+}
+
+type Edges = Pick<Graph, "inputs" | "inputOffsets" | "previous">;
 
 /** Parents first; otherwise the order stays. */
 function inOrder(entries: readonly Entry[]): Entry[] {
@@ -147,7 +157,9 @@ export function insertAfter(
 
 /** Drops nodes. */
 export function removeNodes(graph: Graph, nodes: ReadonlySet<NodeRecord>): Graph {
-  const uses = [...nodes].flatMap((node) => usesOf(graph, node, nodes));
+  const uses = [...graph.nodes.keys()].flatMap((i) =>
+    nodes.has(graph.nodes[i]) ? usesOf(graph, i, nodes) : []
+  );
   if (uses.length > 0) {
     const MOST_SHOWN = 10;
     const shown = uses.slice(0, MOST_SHOWN).map(({ text }) => `  - ${text}`);
@@ -166,9 +178,9 @@ interface Use {
 }
 
 /** Why a node can't be left out. */
-function usesOf(graph: Graph, node: NodeRecord, removed: ReadonlySet<NodeRecord>): Use[] {
+function usesOf(graph: Graph, i: number, removed: ReadonlySet<NodeRecord>): Use[] {
   const { nodes, previous, instances, dependents, dependentOffsets, targetIndexes } = graph;
-  const i = nodes.indexOf(node);
+  const node = nodes[i];
   const name = JSON.stringify(node.name);
   const texts = new Set<string>();
   if (targetIndexes.includes(i)) texts.add(`${name} is a target of the workflow`);
@@ -207,13 +219,15 @@ const LONGEST_NAME = 1_000;
 /** Names for inserted nodes: after the node, the side and the function; counted, as names are unique. */
 function namer(graph: Graph) {
   const taken = new Set(graph.nodes.map(({ name }) => name));
+  const counts = new Map<NodeRecord, number>();
   return (node: NodeRecord, side: "before" | "after", { name }: Definition): string => {
     const ending = `/${side}/${name}`.slice(0, LONGEST_NAME / 2);
-    for (let count = 0;; count++) {
+    for (let count = counts.get(node) ?? 0;; count++) {
       const rest = `${ending}_${String(count).padStart(4, "0")}`;
       const own = (node.name.slice(0, LONGEST_NAME - rest.length) + rest).toWellFormed();
       if (taken.has(own)) continue;
       taken.add(own);
+      counts.set(node, count + 1);
       return own;
     }
   };

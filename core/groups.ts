@@ -118,7 +118,7 @@ class ProgramRun {
   #run(call: Call): unknown {
     const context = this.#context;
     // Nobody waits for the group any more: its other members are not to begin.
-    if (context?.isOver) throw context.reason;
+    if (context?.over) throw context.over.reason;
     try {
       // What follows something that was waited for is still part of the group's try.
       return context ? runAsTry(context, () => this.#call(call)) : this.#call(call);

@@ -6,9 +6,8 @@ import type { Environment } from "./node_host.ts";
 export class TryContext {
   #controller: AbortController | undefined;
   readonly #onAsked: ((controller: AbortController) => void) | undefined;
-  /** Whether the try is not waited for any more, and why. */
-  isOver = false;
-  reason: unknown = undefined;
+  /** Why the try is not waited for any more; `undefined` while it is. */
+  over: { readonly reason: unknown } | undefined;
   #environments: Environment[] | undefined;
 
   /** `onAsked` is called when the node asks for its signal. */
@@ -27,8 +26,7 @@ export class TryContext {
 
   /** Tells the node, if it listens, that it is not waited for any more. */
   abort(reason: unknown): void {
-    this.isOver = true;
-    this.reason = reason;
+    this.over = { reason };
     this.#controller?.abort(reason);
   }
 

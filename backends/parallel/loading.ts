@@ -258,8 +258,9 @@ export class Loading {
   keepOnHost(i: number, why: string): void {
     this.follow(i);
     const { definition, name } = this.#graph.nodes[i];
-    if (this.#warned.has(definition.name)) return;
-    this.#warned.add(definition.name);
+    const title = definition.kind === "group" ? name : definition.name;
+    if (this.#warned.has(title)) return;
+    this.#warned.add(title);
     this.#warn(`"${name}" and what reads its value run on the host, one node at a time: ${why}.`);
   }
 

@@ -48,7 +48,8 @@ interface ParityArgument {
   item?: string | number;
 }
 
-interface ParityCase {
+/** A graph of the original, with what that answered. */
+export interface ParityCase {
   nodes: {
     fn?: string;
     new?: string;
@@ -61,7 +62,8 @@ interface ParityCase {
   expect: { result: unknown; executed: string[]; found: Record<string, string[]> };
 }
 
-const { cases } = JSON.parse(
+/** The graphs of the original. */
+export const { cases: parityCases } = JSON.parse(
   readFileSync(new URL("../fixtures/parity.json", import.meta.url), "utf8"),
 ) as { cases: ParityCase[] };
 
@@ -69,7 +71,7 @@ type Made = Target & { setName(name: string): unknown; item(key: string | number
 type Maker = (...args: unknown[]) => Made;
 
 /** With makers of its own, a graph's names are counted from 0; with the shared ones they are given. */
-function buildParityCase({ nodes: described, targets }: ParityCase, isShared: boolean) {
+export function buildParityCase({ nodes: described, targets }: ParityCase, isShared: boolean) {
   const { functions, Counter } = isShared ? nodes.sharedParityMakers : nodes.parityMakers();
   const counts = new Map<string, number>();
   const built: Made[] = [];
@@ -139,7 +141,7 @@ export function testBackend(name: string, make: MakeBackend, traits: Traits): vo
 
 function testParity(name: string, make: MakeBackend, { isRemote }: Traits): void {
   describe(`${name} agrees with the original`, () => {
-    cases.forEach((parity, index) => {
+    parityCases.forEach((parity, index) => {
       it(`on graph ${index}`, async () => {
         const { plugin, of } = recorder();
         const warnings: string[] = [];
