@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import { Readable } from "node:stream";
+import { VERSION } from "../core/version.ts";
 import { loadS3, type S3ClientConfig } from "./_libraries.ts";
 import { Retries } from "./_s3_retries.ts";
 
@@ -76,6 +77,8 @@ function withDefaults(config: S3ClientConfig): S3ClientConfig {
   return {
     ...retryMode === undefined && { retryStrategy: new Retries(maxAttempts) },
     followRegionRedirects: true,
+    // The SDK's own one tells servers about this machine, for which Deno wants another permission.
+    defaultUserAgentProvider: () => Promise.resolve([["functionfuse", VERSION]]),
     // Buckets are hosts of their own at Amazon, and hardly anywhere else.
     forcePathStyle: Boolean(config.endpoint ?? AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL),
     // Objects have checksums of their own.

@@ -1,5 +1,6 @@
 /** What went wrong at an S3 server, in one line and without a secret. */
 
+import { explainDenied } from "../core/denied.ts";
 import type { StorageError, StorageOperation, StorageReason } from "../core/errors.ts";
 import { storageError } from "./_errors.ts";
 
@@ -66,6 +67,8 @@ function explain(error: Failure, { bucket, endpoint }: Target): [StorageReason, 
   const code = codeOf(error);
   const tries = error.$metadata?.attempts;
   const inTries = tries && tries > 1 ? `, in ${tries} tries` : "";
+  const denied = explainDenied(error);
+  if (denied) return ["denied", denied];
   if (/Credentials|TokenProvider/.test(error.name)) {
     return [
       "denied",

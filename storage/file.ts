@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { explainDenied } from "../core/denied.ts";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
 import { checkedName, FilePlace } from "./_places.ts";
 import { type ObjectStore, openBytes, type OpenObject, type Place } from "./object_store.ts";
@@ -63,14 +64,14 @@ export class FileObjects implements ObjectStore {
     return this.#attempt("open", this.#root, () => {
       const path = join(this.#root, folder);
       fs.mkdirSync(path, { recursive: true });
-      fs.accessSync(path, fs.constants.W_OK);
+      tryWriting(path);
       removeLeftovers(path);
     });
   }
 
   put(folder: string, name: string, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     const path = join(this.#root, folder, name);
-    const temporary = join(this.#root, folder, `.${randomBytes(12).toString("hex")}.tmp`);
+    const temporary = join(this.#root, folder, temporaryName());
     // In place, as the chunks are still the user's values, which the next node may change.
     return this.#attempt("save", path, () => {
       try {
@@ -188,7 +189,10 @@ export class FileObjects implements ObjectStore {
     try {
       return await action();
     } catch (error) {
-      const [reason, advice] = explain(error as NodeJS.ErrnoException, path);
+      const denied = explainDenied(error, { write: this.location });
+      const [reason, advice] = denied
+        ? ["denied", denied] as const
+        : explain(error as NodeJS.ErrnoException, path);
       throw storageError(
         operation,
         reason,
@@ -199,6 +203,15 @@ export class FileObjects implements ObjectStore {
       );
     }
   }
+}
+
+const temporaryName = () => `.${randomBytes(12).toString("hex")}.tmp`;
+
+/** By a file, as asking for rights takes another permission in Deno, and does not know of all that may hinder. */
+function tryWriting(folder: string): void {
+  const path = join(folder, temporaryName());
+  fs.writeFileSync(path, "");
+  fs.rmSync(path);
 }
 
 /** What killed processes left half-written; a file of a process that still lives is younger. */

@@ -6,6 +6,7 @@
  */
 
 import type { ExecutorSetup } from "../../core/passes.ts";
+import { explainDenied } from "../../core/denied.ts";
 import { type Executor, HELD, type Pass } from "../../core/executor.ts";
 import type { Graph } from "../../core/graph.ts";
 import { PhaseFailure } from "../../core/node_host.ts";
@@ -38,6 +39,7 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   readonly #endings = new Set<Promise<void>>();
   #pass!: Pass;
   #failedStarts = 0;
+  #hasGivenUp = false;
   #idleDeaths = 0;
 
   constructor(setup: ExecutorSetup, parts: Parts) {
@@ -198,8 +200,15 @@ export class ParallelExecutor implements Executor, WorkerEvents {
   }
 
   #noteFailedStart(error: WorkerError): void {
-    if (++this.#failedStarts < MOST_FAILED_STARTS) return;
-    this.#setup.warn(`No worker can be started. ${error.message}`);
+    const denied = explainDenied(error.cause);
+    if (++this.#failedStarts < MOST_FAILED_STARTS && !denied) return;
+    if (this.#hasGivenUp) return;
+    this.#hasGivenUp = true;
+    this.#setup.warn(
+      `No worker can be started, so all nodes run on the host, one at a time: ${
+        denied ?? error.message
+      }`,
+    );
     this.#loading.giveUp();
   }
 

@@ -55,14 +55,32 @@ export async function openExecutor(
     ? await startNodeWorkers()
     : startWebWorker;
   const openIn = (kind: string, open: OpenLink) => workerPool?.opener(kind, open) ?? open;
-  const child = openChild && openIn("process", openChild);
+  const child = openChild && openIn("process", orEnd(openChild));
   const pool = new Pool({
     size: workers,
     items: loading.messages,
     open: isProcess
       ? child!
-      : openIn("thread", (events) => openThread(events, startThread, preload)),
+      : openIn("thread", orEnd((events) => openThread(events, startThread, preload))),
     openStoppable: isProcess ? undefined : child,
   });
   return new ParallelExecutor(setup, { loading, resources, pool });
+}
+
+/** One that can't even be started, as that is not allowed, say, is one that ends at once. */
+function orEnd(open: OpenLink): OpenLink {
+  return (events) => {
+    try {
+      return open(events);
+    } catch (error) {
+      queueMicrotask(() => events.ended({ error }));
+      return {
+        control: undefined,
+        post() {},
+        kill: () => Promise.resolve(),
+        lastLines: () => [],
+        noteLine() {},
+      };
+    }
+  };
 }

@@ -51,7 +51,8 @@ export function openProcess(events: LinkEvents, preload: readonly string[]): Wor
     try {
       if (child.pid !== undefined) process.kill(child.pid, "SIGKILL");
     } catch {
-      // It is gone already.
+      // It is gone already, or Deno may run only this program, which does not allow to end others by their ids.
+      child.kill("SIGKILL");
     }
   };
   return {
@@ -82,9 +83,18 @@ function configFlags(): string[] {
   for (let above = ""; folder !== above; above = folder, folder = dirname(folder)) {
     for (const name of ["deno.json", "deno.jsonc"]) {
       const path = join(folder, name);
-      if (existsSync(path)) return ["--config", path];
+      if (isThere(path)) return ["--config", path];
     }
     if (folder === dirname(folder)) break;
   }
   return [];
+}
+
+/** What may not be read is none of this program's. */
+function isThere(path: string): boolean {
+  try {
+    return existsSync(path);
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,6 @@
 /** Workers that are threads: what the host does to start and reach one. */
 
+import { explainDenied } from "../../core/denied.ts";
 import { CONTROL, type NodeMessage } from "../../core/protocol.ts";
 import type { ThrownRecord } from "../../core/thrown.ts";
 import { isBundled } from "./bundle.ts";
@@ -53,7 +54,11 @@ const isSilent = "Deno" in globalThis;
 
 /** What nodes read from the command line is to be there too. */
 function commandLine(): readonly string[] {
-  return (globalThis as unknown as { process: NodeJS.Process }).process.argv.slice(2);
+  return hostProcess().argv.slice(2);
+}
+
+function hostProcess(): NodeJS.Process {
+  return (globalThis as unknown as { process: NodeJS.Process }).process;
 }
 
 /** Threads as Node.js knows them: slower to start, but when they are ended the process can end, whatever they do. */
@@ -103,6 +108,7 @@ export function openThread(
     if (data.thrown) error = data.thrown satisfies ThrownRecord;
     if (data.exitCode !== undefined) exited(data.exitCode);
   };
+  checkAccess();
   const data: ThreadData = { functionfuse: { port: port2, control, preload } };
   const terminate = start(data, port2, { failed, exited });
   return {
@@ -116,6 +122,17 @@ export function openThread(
     lastLines: () => lastLines.lines,
     noteLine: (line) => lastLines.add(line),
   };
+}
+
+/** Throws what a thread that may not read its own module would only say on standard error. */
+function checkAccess(): void {
+  const url = entry();
+  if (!isSilent || url.protocol !== "file:") return;
+  try {
+    hostProcess().getBuiltinModule("node:fs").statSync(url);
+  } catch (error) {
+    if (explainDenied(error)) throw error;
+  }
 }
 
 /** The module that a thread runs first: in a bundle, which has no other, the bundle itself. */
