@@ -9,6 +9,7 @@ import { basename, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { type GraphFormat, type GraphOptions, GraphWorkflow } from "../backends/graph.ts";
+import { chooseFormat } from "../backends/graph/output.ts";
 import type { Storage } from "../core/storage.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
@@ -110,13 +111,12 @@ function choosePath(file: string, { output, format, open }: GraphFlags): string 
 
 function checkOutput(output: string, format: GraphFormat | undefined): string {
   if (output === "") throw new CommandError("The file to write has no name (-o).", EXIT_USAGE);
-  const isKnown = [...Object.values(EXTENSIONS), ".gv", ".mermaid", ".htm"]
-    .includes(extname(output).toLowerCase());
-  if (isKnown || format !== undefined) return output;
-  throw new CommandError(
-    `Cannot tell the format from the name ${output}: let it end with .svg, .html, .dot or .mmd, or give --format.`,
-    EXIT_USAGE,
-  );
+  try {
+    chooseFormat(format, output);
+    return output;
+  } catch (error) {
+    throw new CommandError((error as Error).message, EXIT_USAGE);
+  }
 }
 
 /** A file is replaced if it is a picture of ours: another one with that name was written by somebody. */

@@ -300,7 +300,7 @@ describe("A page of a graph, in a browser", { skip }, () => {
         assert.deepEqual(found.elements.filter((name) => !known.includes(name)), []);
         assert.deepEqual([found.handlers, found.boxes], [[], names.length + 1]);
       }),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
     await page.close();
   });
