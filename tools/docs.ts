@@ -57,8 +57,8 @@ function writePages(folder: string, entries: readonly Entry[]): void {
 
 /** What a page should say. */
 function correct(html: string, page: string, entries: readonly Entry[]): string {
-  let corrected = html.replace(
-    /(import (?:type )?\{[^}\n]*\} from &quot;)([^&\n]+)(&quot;)/g,
+  const named = html.replace(
+    /(import [^\n]* from &quot;)([^&\n]+)(&quot;)/g,
     (whole, before, path, after) => {
       const name = entries.find((entry) => entry.path === path)?.name;
       return name === undefined ? whole : before + name + after;
@@ -66,8 +66,7 @@ function correct(html: string, page: string, entries: readonly Entry[]): string 
   );
   const root = pathToFileURL(ROOT).href.replaceAll("/", "&#x2F;");
   const up = relative(dirname(page), ROOT).split(sep).join("/");
-  corrected = corrected.replaceAll(`href="${root}`, `href="${up}/`);
-  return corrected;
+  return named.replaceAll(`href="${root}`, `href="${up}/`);
 }
 
 /** The entries with the first sentence that each says of itself. */
@@ -84,23 +83,33 @@ function listOf(entries: readonly Entry[]): string {
 }
 
 function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
+    .replace(/`([^`]*)`/g, "<code>$1</code>");
 }
 
-const folder = resolve(process.argv[2] ?? DEFAULT_FOLDER);
-const entries = readEntries();
-clear(folder);
-writePages(folder, entries);
-for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-  if (!name.endsWith(".html")) continue;
-  const page = join(folder, name);
-  let html = correct(readFileSync(page, "utf8"), page, entries);
-  if (name === "index.html") {
-    html = html.replace(
-      /<\/div>\s*<\/div>\s*<\/div>\s*<\/section>\s*<\/main>/,
-      (end) => listOf(entries) + end,
-    );
+function main(): void {
+  const folder = resolve(process.argv[2] ?? DEFAULT_FOLDER);
+  const entries = readEntries();
+  clear(folder);
+  writePages(folder, entries);
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".html")) continue;
+    const page = join(folder, name);
+    let html = correct(readFileSync(page, "utf8"), page, entries);
+    if (name === "index.html") {
+      html = html.replace(
+        /<\/div>\s*<\/div>\s*<\/div>\s*<\/section>\s*<\/main>/,
+        (end) => listOf(entries) + end,
+      );
+    }
+    writeFileSync(page, html);
   }
-  writeFileSync(page, html);
+  console.log(`The reference is in ${relative(process.cwd(), join(folder, "index.html"))}.`);
 }
-console.log(`The reference is in ${relative(process.cwd(), join(folder, "index.html"))}.`);
+
+try {
+  main();
+} catch (error) {
+  console.error(`error: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
