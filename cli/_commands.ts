@@ -11,6 +11,8 @@ import { readManifest } from "./_payload.ts";
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
+  /** Whether only programs call it. Default: `false`. */
+  readonly isHidden?: boolean;
   /** Loads the module that makes it. */
   load(): Promise<Command>;
 }
@@ -68,6 +70,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./doctor.ts")).doctorCommand(),
   },
   {
+    name: "completions",
+    summary: "print what makes a shell complete commands, flags, files and stored names",
+    load: async () => (await import("./completions.ts")).completionsCommand(),
+  },
+  {
+    name: "complete",
+    summary: "tell a shell what may come next",
+    isHidden: true,
+    load: async () => (await import("./completions.ts")).completeCommand(),
+  },
+  {
     name: "version",
     summary: "print the versions of fuse and of what it runs on",
     load: async () => (await import("./version.ts")).versionCommand(),
@@ -108,9 +121,9 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .addHelpText("after", EXAMPLES)
     .showHelpAfterError("(--help shows what can be given)");
-  for (const { name, summary, load } of COMMANDS) {
+  for (const { name, summary, isHidden, load } of COMMANDS) {
     const command = wanted.has(name) ? await load() : new Command(name);
-    program.addCommand(command.description(summary));
+    program.addCommand(command.description(summary), { hidden: isHidden });
     // Commander leaves the process; here the error is thrown, so that there is one way out.
     command.exitOverride();
   }

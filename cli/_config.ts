@@ -65,7 +65,12 @@ export function findConfig(folder: string): string | undefined {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    // What may not be read, as folders above may not, is nothing to go by.
+    return false;
+  }
 }
 
 /** What is needed to load a configuration. */
@@ -97,7 +102,7 @@ export async function loadConfig(
   await provideLibrary();
   const module = await explain(file, () => importModule(file, pathToFileURL(path).href));
   const config = await readDefault(file, module);
-  if (!isUnpacked(path)) say(`Using ${file}.`);
+  if (!options.isSilent && !isUnpacked(path)) say(`Using ${file}.`);
   return { file, config };
 }
 
@@ -140,7 +145,7 @@ async function suggest(unknown: string, known: readonly string[]): Promise<strin
 }
 
 /**
- * Opens the storage that a configuration names; a relative folder is one beside the configuration.
+ * Opens the storage that a configuration names; a relative folder is one beside the configuration's file.
  *
  * @returns `undefined` if it names none, `false` if nothing is to be kept.
  * @throws {ConfigError} If it is wrong.

@@ -44,9 +44,7 @@ export function checkPlace(place: string): string {
  * @throws {ConfigError} If the configuration is wrong.
  */
 export async function openStored(flags: PlaceFlags): Promise<Storage> {
-  const storage = flags.storage === undefined
-    ? await configured(flags) ?? storageFactory(DEFAULT_STORAGE)
-    : storageFactory(flags.storage);
+  const storage = await openPlace(flags);
   if (!(storage instanceof FileStorage) || existsSync(storage.location)) return storage;
   throw missing(
     storage,
@@ -56,10 +54,16 @@ export async function openStored(flags: PlaceFlags): Promise<Storage> {
   );
 }
 
-async function configured(flags: PlaceFlags): Promise<Storage | undefined> {
-  const found = await loadConfig(flags, { folder: ".", check: false });
+/**
+ * Opens a storage in the same way, whether it is there or not.
+ *
+ * @throws {ConfigError} If the configuration is wrong.
+ */
+export async function openPlace(flags: PlaceFlags, isSilent = false): Promise<Storage> {
+  if (flags.storage !== undefined) return storageFactory(flags.storage);
+  const found = await loadConfig(flags, { folder: ".", check: false, isSilent });
   const storage = found && openConfigured(found);
-  if (storage !== false) return storage;
+  if (storage !== false) return storage ?? storageFactory(DEFAULT_STORAGE);
   throw new CommandError(
     `${found!.file} says that nothing is stored: name the place to look at (--storage).`,
   );
