@@ -5,6 +5,7 @@ import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { isStandalone } from "../backends/parallel/bundle.ts";
 import { EXIT_USAGE } from "./_errors.ts";
+import { say } from "./_output.ts";
 import { readManifest } from "./_payload.ts";
 
 /** A command as `fuse --help` lists it. */
@@ -107,14 +108,25 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    await suggestChoice(error);
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   }
+}
+
+/** As Commander does for commands and flags: of a choice that there is not, the one that was probably meant. */
+async function suggestChoice({ message }: CommanderError): Promise<void> {
+  const [, given, list] = /'([^']*)' is invalid.* Allowed choices are (.*)\.$/.exec(message) ?? [];
+  if (!given) return;
+  const { closest, distance } = await import("fastest-levenshtein");
+  const best = closest(given, list.split(", "));
+  if (distance(given, best) <= Math.max(2, given.length / 3)) say(`(Did you mean ${best}?)`);
 }
 
 /** The program, with those commands whole that are asked for by the arguments, and of the others what is listed. */
 export async function createProgram(args: readonly string[]): Promise<Command> {
   const wanted = wantedCommands(args);
-  const program = new Command("fuse")
+  // Commander leaves the process; here the error is thrown, so that there is one way out.
+  const program = new Command("fuse").exitOverride()
     .description("Runs workflows made of plain TypeScript functions.")
     .version(VERSION)
     .usage("<command> [options]")
@@ -124,10 +136,9 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
   for (const { name, summary, isHidden, load } of COMMANDS) {
     const command = wanted.has(name) ? await load() : new Command(name);
     program.addCommand(command.description(summary), { hidden: isHidden });
-    // Commander leaves the process; here the error is thrown, so that there is one way out.
-    command.exitOverride();
+    command.copyInheritedSettings(program);
   }
-  return program.exitOverride();
+  return program;
 }
 
 /** What is run, or helped with: flags before a command's name are those of `fuse`, which take no values. */

@@ -77,7 +77,6 @@ export function addWorkflowOptions(command: Command): Command {
       "--param <key=value>",
       "parameter of a workflow that is a function; may be given again",
       addParam,
-      {},
     )
     .option(
       "--select <pattern>",

@@ -27,7 +27,7 @@ interface RunFlags extends WorkflowFlags {
   readonly backend?: "parallel" | "local";
   readonly workers?: number;
   readonly isolation?: "thread" | "process";
-  readonly resource: Record<string, number>;
+  readonly resource?: Record<string, number>;
   readonly keepGoing?: boolean;
 }
 
@@ -56,7 +56,6 @@ export function runCommand(): Command {
       "--resource <name=amount>",
       "what there is for nodes to share; may be given again",
       addResource,
-      {},
     )
     .option("--keep-going", "when a node fails, run all that does not depend on it")
     .option("--no-keep-going", "when a node fails, end the run, whatever the configuration says")
@@ -120,8 +119,9 @@ function createBackend(
 
 /** What would be left out of account is refused. */
 function checkNoWorkers({ backend, workers, isolation, resource }: RunFlags): void {
-  const given = { workers, isolation, resource: Object.keys(resource).length > 0 || undefined };
-  const flag = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  const flag = Object.entries({ workers, isolation, resource }).find(([, value]) =>
+    value !== undefined
+  )?.[0];
   if (flag === undefined) return;
   throw new CommandError(
     `--${flag} is for workers, and the local backend has none: ` +
@@ -178,7 +178,7 @@ function nameOf(target: Target): string {
   return recordOf(target)!.name;
 }
 
-function addResource(text: string, resources: Record<string, number>): Record<string, number> {
+function addResource(text: string, resources: Record<string, number> = {}): Record<string, number> {
   const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
   if (name === undefined) {
     throw new InvalidArgumentError("It must be a name and an amount, as in _model=1.");
