@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import { CHILD_VARIABLE } from "./backends/parallel/bundle.ts";
+import { CHILD_VARIABLE, isBundled, isStandalone } from "./backends/parallel/bundle.ts";
 import { exitCodeOf, explainError } from "./cli/_errors.ts";
 import { leave } from "./cli/_exit.ts";
 
@@ -42,6 +42,7 @@ async function main(args: readonly string[]): Promise<never> {
   leave();
 }
 
-// An executable is its own child process, too.
-if (process.env[CHILD_VARIABLE] === undefined) await main(process.argv.slice(2));
-else await import("./backends/parallel/child.ts");
+// An executable is its own child process, too. (Elsewhere nothing is read from the environment without need.)
+const isChild = (isStandalone || isBundled) && process.env[CHILD_VARIABLE] !== undefined;
+if (isChild) await import("./backends/parallel/child.ts");
+else await main(process.argv.slice(2));

@@ -5,6 +5,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { inspect, stripVTControlCharacters } from "node:util";
 import { isStandalone } from "../backends/parallel/bundle.ts";
+import { explainDenied } from "../core/denied.ts";
 import { isFuseError } from "../core/errors.ts";
 import { escapeAllButLines } from "./_text.ts";
 
@@ -45,13 +46,24 @@ export function exitCodeOf(error: unknown): number {
 
 /** The message for an error; with `FUSE_DEBUG` set, the whole stack. */
 export function explainError(error: unknown): string {
-  if (process.env.FUSE_DEBUG) return inspect(error, { depth: 4 });
+  if (isDebugging()) return inspect(error, { depth: 4 });
+  const denied = isFuseError(error) ? undefined : explainDenied(error);
+  if (denied) return `error: ${shortenPaths(denied)}`;
   const thrown = isFuseError(error, "NodeError") ? error.cause : error;
   const isOwn = isOwnError(error);
   const lines = [`error: ${messageOf(error)}`, ...(isOwn ? [] : userFrames(thrown))];
   if (!isOwn) lines.push(...explainCauses(thrown));
   // A message may hold a name or a node's own words, and these anything.
   return escapeAllButLines(stripVTControlCharacters(shortenPaths(lines.join("\n"))));
+}
+
+function isDebugging(): boolean {
+  try {
+    return Boolean(process.env.FUSE_DEBUG);
+  } catch {
+    // Deno may not read it.
+    return false;
+  }
 }
 
 function isOwnError(error: unknown): boolean {

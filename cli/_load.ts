@@ -6,9 +6,11 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { explainDenied } from "../core/denied.ts";
 import { shortenPaths, WorkflowFileError } from "./_errors.ts";
 import { explainImport, indent, replaceHints } from "./_explain.ts";
 import { provideLibrary } from "./_library.ts";
+import { say } from "./_output.ts";
 import { readTargets, type Targets } from "./_targets.ts";
 
 /** A workflow ready to be given to a backend. */
@@ -108,13 +110,15 @@ export async function checkTypes(file: string): Promise<void> {
   if (!process.versions.deno || !/^deno\b/.test(basename(process.execPath))) return;
   const config = new URL("../deno.json", import.meta.url);
   const flags = config.protocol === "file:" ? ["--config", fileURLToPath(config)] : [];
-  const { code, output } = await execute(process.execPath, [
-    "check",
-    "--quiet",
-    "--allow-import",
-    ...flags,
-    file,
-  ]);
+  let checked: Awaited<ReturnType<typeof execute>>;
+  try {
+    const args = ["check", "--quiet", "--allow-import", ...flags, file];
+    checked = await execute(process.execPath, args);
+  } catch (error) {
+    // Only Deno's permissions are thrown: they do not keep the workflow from running.
+    return say(`The types of ${file} are not checked (--no-check): ${explainDenied(error)}`);
+  }
+  const { code, output } = checked;
   if (code === 0) return;
   const report = output
     .replace(
@@ -131,11 +135,13 @@ export async function checkTypes(file: string): Promise<void> {
   );
 }
 
+/** Runs a program to its end; rejects if that is not permitted. */
 function execute(program: string, args: string[]): Promise<{ code: number; output: string }> {
-  const env = { ...process.env, NO_COLOR: "1" };
-  return new Promise((done) => {
+  return new Promise((done, refuse) => {
+    const env = { ...process.env, NO_COLOR: "1" };
     execFile(program, args, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      done({ code: error ? 1 : 0, output: stdout + stderr });
+      if (error && explainDenied(error)) refuse(error);
+      else done({ code: error ? 1 : 0, output: stdout + stderr });
     });
   });
 }
