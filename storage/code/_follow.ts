@@ -58,7 +58,7 @@ export class Follower {
     if (name !== undefined) reached.add({ kind: "binding", module, name });
     reached.follow(namesOf(root));
     const digests = new Map<string, string[]>();
-    if (root.nodes.length > 0) digests.set(origin.name, [own.digest]);
+    if (root.nodes.length > 0) digests.set(origin.name || "its function", [own.digest]);
     for (const target of reached.targets) {
       const label = labelOf(target, folderOf(root));
       digests.set(label, [...(digests.get(label) ?? []), this.#piece(target).digest]);

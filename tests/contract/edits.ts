@@ -428,7 +428,7 @@ function testGroups(name: string, make: MakePlanned): void {
       assert.equal(readFileSync(path, "utf8"), "started ended by TimeoutError");
     });
 
-    it("needs the most of each resource that one of its nodes needs", async () => {
+    it("needs the most of each resource that one of its nodes needs", () => {
       const a = nodes.give(1).setName("a");
       const wf = make(nodes.sum(a, 1).setName("b"));
       wf.query("a").setRemoteArgs({ resources: { _x: 2 }, memory: 10, timeoutMs: 5 });

@@ -123,6 +123,20 @@ wf.query().replaceFunction(function replaced() { return k; });
       ["announce", "initializer", "replaced"],
     ),
     one(
+      "as functions that edits insert",
+      `import { LocalWorkflow } from "functionfuse";
+const k = 4, l = 7;
+const a = workflow("a", () => l);
+const b = workflow("b", (n: number) => n + l);
+const wf = new LocalWorkflow(b(a()), { workflowName: "x" });
+wf.query("b_0000").insertBefore(function before(n: number) { return n + k; });
+wf.query("a_0000").insertAfter(function other(n: number) { return n + l; })
+  .insertAfter(async (n: number) => n + k);
+`,
+      ["k = 4", "k = 5"],
+      ["", "before"],
+    ),
+    one(
       "with functions of the runtime and bound ones",
       `function f(x: number, y: number) { return x + y + 4; }
 export const a = workflow("a", Math.max);
