@@ -6,7 +6,7 @@ import { VERSION } from "../core/version.ts";
 import { isStandalone } from "../backends/parallel/bundle.ts";
 import { EXIT_USAGE } from "./_errors.ts";
 import { say } from "./_output.ts";
-import { readManifest } from "./_payload.ts";
+import { readManifest } from "./_manifest.ts";
 
 /** A command as `fuse --help` lists it. */
 export interface CommandEntry {

@@ -1,9 +1,4 @@
-/**
- * A workflow with its files at the end of an executable: how it is written there, found again and unpacked.
- *
- * An executable with such a payload is: the program, the files as one compressed piece, the manifest, and a trailer of
- * fixed length. Files are unpacked once, to a folder of the user's caches whose name has their digest.
- */
+/** A workflow with its files in an executable: how they are packed, and unpacked once into the user's caches. */
 
 import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
@@ -12,18 +7,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { CommandError, hiddenFolders } from "./_errors.ts";
-
-/** What an executable has with it. Paths are relative to the folder of all, with slashes. */
-export interface Manifest {
-  readonly workflow: string;
-  readonly config?: string;
-  /** Paths and sizes, in the order in which the files follow one another. */
-  readonly files: readonly (readonly [path: string, bytes: number])[];
-  /** Links to other folders in it, and where they lead to from where they are. */
-  readonly links: readonly (readonly [path: string, target: string])[];
-  /** Of all of it. */
-  readonly digest: string;
-}
+import { type Manifest, openEnd, trailerOf } from "./_manifest.ts";
 
 /** A manifest with its files, as it is written. */
 export interface Payload {
@@ -41,9 +25,6 @@ export interface PackOptions {
   /** Links, and where they lead to. */
   readonly links: ReadonlyMap<string, string>;
 }
-
-const MAGIC = "function-fuse/1\n";
-const TRAILER_BYTES = 16 + MAGIC.length;
 
 /** Packs files. */
 export function pack({ root, workflow, config, files, links }: PackOptions): Payload {
@@ -69,48 +50,7 @@ export function pack({ root, workflow, config, files, links }: PackOptions): Pay
 /** Puts a payload at the end of an executable. */
 export function appendPayload(program: string, { manifest, body }: Payload): void {
   const text = Buffer.from(JSON.stringify(manifest));
-  const trailer = Buffer.alloc(TRAILER_BYTES);
-  trailer.writeBigUInt64LE(BigInt(body.length), 0);
-  trailer.writeBigUInt64LE(BigInt(text.length), 8);
-  trailer.write(MAGIC, 16);
-  fs.appendFileSync(program, Buffer.concat([body, text, trailer]));
-}
-
-/** The manifest at the end of an executable; `undefined` if it has none. */
-export function readManifest(program: string): Manifest | undefined {
-  return open(program, (end) => end && JSON.parse(String(end.read(end.body, end.manifest))));
-}
-
-interface End {
-  /** Lengths in bytes. */
-  readonly body: number;
-  readonly manifest: number;
-  /** Reads from the beginning of the body on. */
-  read(from: number, length: number): Uint8Array;
-}
-
-function open<T>(program: string, action: (end: End | undefined) => T): T {
-  const file = fs.openSync(program, "r");
-  try {
-    const { size } = fs.fstatSync(file);
-    const readAt = (at: number, length: number) => {
-      const bytes = Buffer.alloc(length);
-      for (let done = 0; done < length;) {
-        const count = fs.readSync(file, bytes, done, length - done, at + done);
-        if (count === 0) throw new CommandError(`${program} ends before it should.`);
-        done += count;
-      }
-      return bytes;
-    };
-    const trailer = readAt(Math.max(0, size - TRAILER_BYTES), Math.min(size, TRAILER_BYTES));
-    if (trailer.subarray(16).toString("latin1") !== MAGIC) return action(undefined);
-    const body = Number(trailer.readBigUInt64LE(0));
-    const manifest = Number(trailer.readBigUInt64LE(8));
-    const start = size - TRAILER_BYTES - manifest - body;
-    return action({ body, manifest, read: (from, length) => readAt(start + from, length) });
-  } finally {
-    fs.closeSync(file);
-  }
+  fs.appendFileSync(program, Buffer.concat([body, text, trailerOf(body.length, text.length)]));
 }
 
 let unpackedTo: string | undefined;
@@ -169,7 +109,7 @@ function isComplete(folder: string, { files, links }: Manifest): boolean {
 
 /** All or nothing, as others may be doing the same. */
 function writeAll(program: string, manifest: Manifest, folder: string): void {
-  const bytes = gunzipSync(open(program, (end) => end!.read(0, end!.body)));
+  const bytes = gunzipSync(openEnd(program, (end) => end!.read(0, end!.body)));
   const temporary = `${folder}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     let at = 0;

@@ -5,7 +5,8 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { VERSION } from "../core/version.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
-import { type Manifest, unpack } from "./_payload.ts";
+import type { Manifest } from "./_manifest.ts";
+import { unpack } from "./_payload.ts";
 import { runCommand } from "./run.ts";
 
 /** Runs the workflow that this executable has with it. */

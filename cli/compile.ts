@@ -13,7 +13,8 @@ import { addConfigOptions, type ConfigFlags, loadConfig } from "./_config.ts";
 import { CommandError, EXIT_USAGE, shortenPaths, WorkflowFileError } from "./_errors.ts";
 import { isUrl, loadModule } from "./_load.ts";
 import { checkTarget, say } from "./_output.ts";
-import { appendPayload, pack, type Payload, readManifest } from "./_payload.ts";
+import { readManifest } from "./_manifest.ts";
+import { appendPayload, pack, type Payload } from "./_payload.ts";
 import { count, quoted, showBytes } from "./_text.ts";
 import { findBun } from "./find_bun.ts";
 
