@@ -13,7 +13,7 @@ import {
 } from "./edits.ts";
 import { GraphError } from "./errors.ts";
 import { type Graph, type NodeSettings, readEdges } from "./graph.ts";
-import type { Group, ItemKey, NodeRecord } from "./node.ts";
+import type { Group, NodeRecord } from "./node.ts";
 import type { CallSite } from "./place.ts";
 import { extendPolicy, type Policy, type RemoteArgs } from "./policy.ts";
 
@@ -46,14 +46,12 @@ export function collapseNodes(
   const members = entries.filter(({ node }) => nodes.has(node));
   const given = readGiven(members, nodes);
   const exits = findExits(graph, isMember);
-  const group = makeGroup(members, given, exits, site);
+  const keys = keysOf(exits);
+  const group = makeGroup(members, given, keys, site);
   const node = makeNode(group, name, ...given);
-  const prefixes = new Map(
-    exits.map((exit) => [exit, exits.length === 1 ? [] : [exit.name]] as [NodeRecord, ItemKey[]]),
-  );
   const replace = (reference: Reference) => {
-    const prefix = prefixes.get(nodeOf(reference));
-    return prefix ? redirect(reference, node, prefix) : reference;
+    const key = keys.get(nodeOf(reference));
+    return key === undefined ? reference : redirect(reference, node, keys.size === 1 ? [] : [key]);
   };
   const last = members.at(-1)!.node;
   const edited = entries.flatMap((entry) => {
@@ -70,7 +68,7 @@ export function collapseNodes(
 function makeGroup(
   members: readonly Entry[],
   given: readonly NodeRecord[],
-  exits: readonly NodeRecord[],
+  exits: ReadonlyMap<NodeRecord, string>,
   site: CallSite,
 ): Group {
   const numbers = new Map(
@@ -88,8 +86,14 @@ function makeGroup(
     inputs,
     inputOffsets,
     instances,
-    exits: exits.map((node) => ({ key: node.name, number: numbers.get(node)! })),
+    exits: [...exits].map(([node, key]) => ({ key, number: numbers.get(node)! })),
   };
+}
+
+/** What the values of several nodes are called in the record of them: one with a `then` would be taken for a promise. */
+function keysOf(exits: readonly NodeRecord[]): Map<NodeRecord, string> {
+  const isPlain = exits.every(({ name }) => name !== "then");
+  return new Map(exits.map((node, at) => [node, isPlain ? node.name : String(at)]));
 }
 
 /** The nodes that members read from outside, each once. */

@@ -80,6 +80,9 @@ export function checkNames(nodes: readonly NodeRecord[]): void {
 
 function duplicateName(name: string, first: NodeRecord, second: NodeRecord): GraphError {
   const describe = (node: NodeRecord) => {
+    if (node.definition.kind === "group") {
+      return `a ${node.definition.name} (made at ${showPlace(node.definition.site)})`;
+    }
     const named = node.namedAt && `named at ${showPlace(node.namedAt)}, `;
     return `a call of ${node.definition.name} (${named ?? ""}defined at ${
       showPlace(node.definition.site)

@@ -245,8 +245,10 @@ function digestOptions(reader: RecipeReader, options: unknown): string {
 /** What the members of a group use, and how they are put together. */
 function joinParts(reader: RecipeReader, group: Group, members: readonly CodePart[]): CodePart {
   const { given, inputs, inputOffsets, instances, exits } = group;
+  // Of a single value, the name is no part of the group's.
+  const shape = exits.length === 1 ? exits[0].number : exits;
   const wiring = reader.digest(
-    JSON.stringify([given, [...inputs], [...inputOffsets], [...instances], exits]),
+    JSON.stringify([given, [...inputs], [...inputOffsets], [...instances], shape]),
   );
   const all = members.flatMap(({ parts }, at) => {
     const { name } = group.members[at];
