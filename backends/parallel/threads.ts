@@ -84,6 +84,7 @@ export function openThread(
   start: StartThread,
   preload: readonly string[],
 ): WorkerLink {
+  checkAccess();
   // A channel of its own: it is alike for both kinds of threads, and those of Node.js have a slow one in Deno.
   const { port1, port2 } = new MessageChannel();
   const control = new Int32Array(new SharedArrayBuffer(CONTROL.SIZE * 4));
@@ -108,7 +109,6 @@ export function openThread(
     if (data.thrown) error = data.thrown satisfies ThrownRecord;
     if (data.exitCode !== undefined) exited(data.exitCode);
   };
-  checkAccess();
   const data: ThreadData = { functionfuse: { port: port2, control, preload } };
   const terminate = start(data, port2, { failed, exited });
   return {
