@@ -5,7 +5,7 @@
  */
 
 import $ from "dax";
-import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -37,9 +37,6 @@ async function compileByBun(outfile: string): Promise<void> {
       "there is no Bun 1.4 or newer here, and no npx to get it. Install it (https://bun.sh), " +
         "or let Deno make the executable: deno task compile.",
     );
-  }
-  if (!existsSync(join(ROOT, "node_modules"))) {
-    await $`${bun} install --frozen-lockfile --silent`.cwd(ROOT);
   }
   await $`${bun} ${join(ROOT, "tools/compile_bun.ts")} ${outfile}`;
 }

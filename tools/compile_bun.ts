@@ -5,7 +5,8 @@
  * in: so whatever tells our own modules from the user's by their URLs does so in the executable too.
  */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -46,6 +47,10 @@ function keepOurs(build: Build): void {
 async function compile(outfile: string): Promise<void> {
   const { Bun: bun } = globalThis as { Bun?: BunGlobal };
   if (!bun) throw new Error("Run this with Bun: bun tools/compile_bun.ts");
+  if (!existsSync(join(ROOT, "node_modules"))) {
+    const install = ["install", "--frozen-lockfile", "--silent"];
+    execFileSync(process.execPath, install, { cwd: ROOT, stdio: "inherit" });
+  }
   mkdirSync(dirname(outfile), { recursive: true });
   const { success, logs } = await bun.build({
     entrypoints: ENTRIES.map((path) => join(ROOT, path)),

@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { tableFromArrays, tableToIPC } from "apache-arrow";
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { type Ended, Workspace } from "../support/fuse.ts";
@@ -42,6 +50,11 @@ const storage = storageFactory({ kind: "file", options: { path: "results" } });
 storage.registerSerializers(zarrSerializer(), arrowSerializer());
 export default defineConfig({ storage, workers: 2, rules: [{ plugins: [randomState({ seed: 7 })] }] });
 `;
+
+const { name, exports }: { name: string; exports: Record<string, string> } = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+);
+const ENTRIES = Object.keys(exports).map((entry) => name + entry.slice(1));
 
 interface Place {
   readonly pid: number;
@@ -90,6 +103,26 @@ function tell(program: Program): void {
     const second = await run("workflow.ts");
     assert.equal(second.stdout, "9\n");
     assert.match(second.stderr, /Nothing had to run: all 3 results are in storage/);
+  });
+
+  it("has every public entry of the library, of one copy, also in workers", async () => {
+    const imports = ENTRIES.map((name, at) => `import * as entry${at} from "${name}";\n`).join("");
+    workspace.write(
+      "entries.ts",
+      `${imports}
+const entries: object[] = [${ENTRIES.map((_, at) => `entry${at}`).join()}];
+const { workflow, ParallelWorkflow } = entry0;
+export default workflow(function check() {
+  return {
+    counts: entries.map((entry) => Object.keys(entry).length),
+    isOne: entries.every((entry) => !("ParallelWorkflow" in entry) || entry.ParallelWorkflow === ParallelWorkflow),
+  };
+})();`,
+    );
+    const { value, stderr } = await runJson("entries.ts");
+    assert.doesNotMatch(stderr, /run on the host/);
+    assert.ok(value.isOne);
+    assert.deepEqual(ENTRIES.filter((_, at) => value.counts[at] === 0), []);
   });
 
   it("plans, and runs just what a changed helper changes", async () => {
@@ -337,6 +370,25 @@ const place`,
       assert.equal((await start("--isolation", "process", "--no-storage")).code, 0);
       assert.equal((await start("other.ts")).code, 64);
       assert.match((await start("--jsno")).stderr, /Did you mean --json\?/);
+    });
+
+    it("that unpacks its files again where some are gone, or elsewhere where it may not", async () => {
+      const caches = join(workspace.path, "caches/functionfuse");
+      const [unpacked] = readdirSync(caches);
+      rmSync(join(caches, unpacked, "data.txt"));
+      assert.equal((await start("--no-storage")).code, 0);
+      assert.deepEqual(readdirSync(caches), [unpacked]);
+      workspace.write("file", "no folder");
+      const nowhere = { ...env, XDG_CACHE_HOME: join(workspace.path, "file") };
+      const startIn = (tmp: string) =>
+        startAlone([join(alone, "app")], ["--no-storage"], {
+          cwd: alone,
+          env: { ...nowhere, TMPDIR: tmp },
+        });
+      assert.equal((await startIn(workspace.path)).code, 0);
+      const { code, stderr } = await startIn(nowhere.XDG_CACHE_HOME);
+      assert.equal(code, 2);
+      assert.match(stderr, /app can't unpack its workflow[^]*Set XDG_CACHE_HOME/);
     });
 
     it("or says why not, and leaves what is there", async () => {
