@@ -121,7 +121,8 @@ for (const page of pages) {
       // Output of what was not run is not there either.
       skip = block.language === "text" && skip || skipReason(block);
       const what = [block.language, block.file].filter(Boolean).join(" ");
-      it(`holds in line ${block.line}: ${what}`, { skip, timeout: 300_000 }, async () => {
+      const why = skip ? ` (not run: ${skip})` : "";
+      it(`holds in line ${block.line}: ${what}${why}`, { skip, timeout: 300_000 }, async () => {
         printed = await follow(reader!, block, printed);
       });
     }

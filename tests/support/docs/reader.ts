@@ -38,7 +38,7 @@ while [[ "$1" == -* ]]; do flags+=("$1"); shift; done
 [ "$1" = cli.ts ] && { shift; set -- "${join(ROOT, "cli.ts")}" "$@"; }
 ${
     isDeno
-      ? `exec "${process.execPath}" $kind "\${flags[@]}" "$@"`
+      ? `exec "${process.execPath}" $kind --quiet "\${flags[@]}" "$@"`
       : `[ $kind = test ] && exec "${process.execPath}" test "\${@/#/./}"
 exec "${process.execPath}" "$@"`
   }`,
