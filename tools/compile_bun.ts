@@ -47,10 +47,6 @@ function keepOurs(build: Build): void {
 async function compile(outfile: string): Promise<void> {
   const { Bun: bun } = globalThis as { Bun?: BunGlobal };
   if (!bun) throw new Error("Run this with Bun: bun tools/compile_bun.ts");
-  if (!existsSync(join(ROOT, "node_modules"))) {
-    const install = ["install", "--frozen-lockfile", "--silent"];
-    execFileSync(process.execPath, install, { cwd: ROOT, stdio: "inherit" });
-  }
   mkdirSync(dirname(outfile), { recursive: true });
   const { success, logs } = await bun.build({
     entrypoints: ENTRIES.map((path) => join(ROOT, path)),
@@ -84,4 +80,12 @@ async function compile(outfile: string): Promise<void> {
   if (!success) throw new Error(`Bun could not make ${outfile}:\n${logs.join("\n")}`);
 }
 
-await compile(resolve(process.argv[2] ?? join(ROOT, "fuse")));
+const outfile = resolve(process.argv[2] ?? join(ROOT, "fuse"));
+if (existsSync(join(ROOT, "node_modules"))) await compile(outfile);
+else {
+  const run = (args: string[]) =>
+    execFileSync(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
+  run(["install", "--frozen-lockfile", "--silent"]);
+  // In another process, as Bun remembers that they were not there.
+  run([fileURLToPath(import.meta.url), outfile]);
+}
