@@ -2,12 +2,14 @@
 
 import type { Origin } from "../../core/carried.ts";
 import type { CodePrint } from "../../core/storage.ts";
+import { VERSION } from "../../core/version.ts";
 import { loadJsonc } from "../_libraries.ts";
 import { Files } from "./_files.ts";
 import { Follower } from "./_follow.ts";
 import { followImports, type Imports } from "./_imports.ts";
 import { loadReader } from "./_module.ts";
 import { digestOf, Project } from "./_project.ts";
+import { isLibraryUrl } from "./_resolve.ts";
 
 /**
  * Follows code, each with all it uses: functions, classes and constants of its module and of those that it imports, as
@@ -39,11 +41,14 @@ export async function readImports(paths: readonly string[]): Promise<Imports> {
 /** What can be told where there is no module to read. */
 function printOwn({ name, code, module }: Origin): CodePrint {
   const source = Function.prototype.toString.call(code);
-  const digest = digestOf(JSON.stringify([module ?? "", source]));
+  // A plugin of this library, which was imported by URL: its version tells what it uses.
+  const isOwn = module !== undefined && isLibraryUrl(module);
+  const digest = digestOf(JSON.stringify([isOwn ? VERSION : module ?? "", source]));
   const reason = source.includes("[native code]")
     ? `Of "${name}", only the name is compared, as the runtime shows no source of it: to have changes noticed, define it ` +
       `in a file.`
     : `Of "${name}", only its own text is compared and not what it uses, as it was not defined in a file that can be ` +
       `read: to have changes noticed, define it in a file.`;
-  return { digest, parts: { [name]: digest.slice(0, 16) }, unfollowed: reason };
+  const unfollowed = isOwn ? undefined : reason;
+  return { digest, parts: { [name]: digest.slice(0, 16) }, unfollowed };
 }

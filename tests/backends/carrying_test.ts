@@ -1,13 +1,11 @@
-/** How functions reach workers: from plain scripts, from modules by URL, from compiled programs. */
+/** How functions reach workers: from plain scripts, and from compiled programs. */
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { useFolder } from "../contract/backend.ts";
 
@@ -27,17 +25,16 @@ function execute(program: string, args: string[]): Promise<{ stdout: string; std
 }
 
 /** Writes a script and runs it in this runtime. */
-function runScript(text: string, from: string = ROOT): Promise<{ stdout: string; stderr: string }> {
-  return execute(process.execPath, scriptArguments(text, from));
+function runScript(text: string): Promise<{ stdout: string; stderr: string }> {
+  return execute(process.execPath, scriptArguments(text));
 }
 
 /** Writes a script; gives what to run it with, its own argument included. */
-function scriptArguments(text: string, from: string = ROOT): string[] {
+function scriptArguments(text: string): string[] {
   const file = `${path("script")}.ts`;
-  writeFileSync(file, text.replaceAll("ROOT", from.replace(/\/$/, "")));
-  const isUrl = from.startsWith("http");
-  const flags = isUrl ? ["--no-config", "--no-lock"] : ["--config", join(ROOT, "deno.json")];
-  return [...(bun ? [] : ["run", "-A", "--quiet", ...flags]), file, "argument"];
+  writeFileSync(file, text.replaceAll("ROOT/", ROOT));
+  const flags = ["run", "-A", "--quiet", "--config", join(ROOT, "deno.json")];
+  return [...(bun ? [] : flags), file, "argument"];
 }
 
 const SCRIPT = `
@@ -189,37 +186,6 @@ await new ParallelWorkflow(spin(), { workflowName: "script", isolation: "process
     const started = performance.now();
     while (isAlive() && performance.now() - started < 20_000) await pause();
     assert.ok(!isAlive());
-  });
-});
-
-describe("A library by URL", () => {
-  const server = createServer((request, response) => {
-    try {
-      const text = readFileSync(join(ROOT, new URL(request.url!, "http://x").pathname));
-      response.writeHead(200, { "content-type": "application/typescript" }).end(text);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  before(() => new Promise<void>((done) => server.listen(0, "127.0.0.1", done)));
-  after(() => new Promise((done) => server.close(done)));
-  const skip = bun ? "Bun imports no modules by URL" : false;
-
-  it("runs nodes in threads and in child processes", { skip }, async () => {
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    for (const isolation of ["thread", "process"]) {
-      const { stdout, stderr } = await runScript(
-        `
-import { ParallelWorkflow } from "ROOT/mod.ts";
-import { sum } from "ROOT/tests/fixtures/by_url.ts";
-const wf = new ParallelWorkflow(sum(sum(1, 2), 3), { workflowName: "url", isolation: "${isolation}" });
-console.log(await wf.run({ signal: new AbortController().signal }));
-`,
-        url,
-      );
-      assert.equal(stdout, "6\n");
-      assert.doesNotMatch(stderr, /run on the host/);
-    }
   });
 });
 
