@@ -35,6 +35,7 @@ type Planned = ReturnType<MakePlanned>;
 export function testEdits(name: string, make: MakePlanned, traits: EditTraits): void {
   testMeaning(name, make, traits);
   testInsertions(name, make);
+  testRemovals(name, make);
   testGroups(name, make);
   testStoredGroups(name, make);
   testRefusals(name, make);
@@ -282,6 +283,26 @@ function testInsertions(name: string, make: MakePlanned): void {
   });
 }
 
+function testRemovals(name: string, make: MakePlanned): void {
+  describe(`${name} with nodes removed`, () => {
+    it("runs all but these, which may read one another", async () => {
+      const { plugin, ran } = observer();
+      const a = nodes.give(1).setName("a");
+      const b = nodes.fail(1, a).setName("b");
+      nodes.sum(b, nodes.fail(2, b).setName("c")).setName("d");
+      const tape = new nodes.Tape(a).setName("tape");
+      tape.say(tape.fail().setName("fail")).setName("say");
+      const wf = make(nodes.sum(a, 1).setName("sum"), { plugins: [plugin] });
+      const query = wf.query("[bcd]|tape|fail|say").remove();
+      assert.deepEqual(query.names, []);
+      assert.deepEqual(wf.findNodes(), ["a", "sum"]);
+      assert.equal(await wf.run(), 2);
+      assert.deepEqual(ran, ["a", "sum"]);
+      assert.throws(() => query.collapse("g"), { name: "GraphError", reason: "no-match" });
+    });
+  });
+}
+
 function testGroups(name: string, make: MakePlanned): void {
   describe(`${name} with groups`, () => {
     const file = useFolder();
@@ -356,6 +377,35 @@ function testGroups(name: string, make: MakePlanned): void {
       assert.deepEqual(await draw((wf) => wf.query("a").insertAfter(same)), plain);
     });
 
+    it("leaves the seeds that are counted to the nodes that would have them", async () => {
+      const list = Array.from({ length: 4 }, (_, i) => nodes.trace().setName(`t${i}`));
+      const all = nodes.give([list[2], list[0]]).setName("all");
+      const wf = make([all, ...list], { plugins: [nodes.seeds] });
+      const plain = await wf.run();
+      wf.query("all|t2|t0").collapse("group");
+      wf.query("t1").insertAfter(same);
+      assert.deepEqual(await wf.run(), plain);
+    });
+
+    it("leaves no environment behind when its time is up", async () => {
+      const slow = nodes.wait(5_000, 1).setName("slow");
+      const wf = make([nodes.sum(slow, 1).setName("sum"), nodes.trace().setName("trace")], {
+        onFailure: "continue",
+        plugins: [{
+          name: "observer",
+          options: undefined,
+          hooks: { onNodeEnd: ({ name }) => void ended.push(name) },
+        }],
+      });
+      const ended: string[] = [];
+      wf.query("slow").setPlugin(nodes.mark({ mark: "slow" }));
+      wf.query("slow|sum").collapse("group").setRemoteArgs({ timeoutMs: 50 });
+      await failure(wf.run());
+      assert.deepEqual(ended, ["trace"]);
+      const after = make([nodes.trace(), nodes.trace()]);
+      assert.deepEqual(await after.run(), [[0], [0]]);
+    });
+
     it("runs replaced functions", async () => {
       const one = nodes.give(1).setName("one");
       const wf = make(nodes.sum(one, 1).setName("sum"));
@@ -413,10 +463,11 @@ function testGroups(name: string, make: MakePlanned): void {
 
       const noted = file("noted");
       const late = nodes.note(noted, "x", nodes.wait(300).setName("wait")).setName("note");
-      const slow = make([late, nodes.wait(700)]);
+      const slow = make(late);
       slow.query("wait|note").collapse("group").setRemoteArgs({ timeoutMs: 100 });
       const error = await failure(slow.run());
       assert.deepEqual([error.nodeName, error.phase], ["group", "timeout"]);
+      await new Promise((done) => setTimeout(done, 400));
       assert.throws(() => readFileSync(noted), { code: "ENOENT" });
     });
 
@@ -510,6 +561,36 @@ function testStoredGroups(name: string, make: MakePlanned): void {
       await run({});
       const other = await run({ prepare: (wf) => wf.query("a|b|c").collapse("three") });
       assert.deepEqual(other.ran, ["three"]);
+    });
+
+    it("is made again where other values are asked of it", async () => {
+      const storage = new MemoryStorage();
+      const run = async (isAll: boolean) => {
+        const { plugin, ran } = observer();
+        const a = nodes.give(1).setName("a");
+        const b = nodes.sum(a, 1).setName("b");
+        const wf = make(isAll ? [a, b] : [b], { storage, plugins: [plugin] });
+        wf.query().collapse("group");
+        return [await wf.run(), ...ran];
+      };
+      assert.deepEqual(await run(false), [[2], "group"]);
+      assert.deepEqual(await run(true), [[1, 2], "group"]);
+      assert.deepEqual(await run(true), [[1, 2]]);
+      assert.deepEqual(await run(false), [[2], "group"]);
+    });
+
+    it("is not stored where a value that it gives was not to be", async () => {
+      const storage = new MemoryStorage();
+      const a = nodes.give(1).setName("a");
+      const wf = make(nodes.sum(nodes.sum(a, 1).setName("b"), 1).setName("c"), { storage });
+      wf.query("a").setStored(false);
+      wf.query("a|b").collapse("group");
+      assert.equal(await wf.run(), 3);
+      assert.deepEqual(await storage.listTasks("test"), ["c", "group"]);
+      const other = make(nodes.sum(a, 1), { storage: new MemoryStorage() });
+      other.query("a").setStored(false).collapse("alone");
+      assert.equal(await other.run(), 2);
+      assert.equal(graphOf(other).settings.get(graphOf(other).nodes[0])!.isStored, false);
     });
 
     it("keeps a journal that speaks of the group", async () => {
