@@ -191,7 +191,14 @@ async function writeProgram(path: string): Promise<void> {
     fs.copyFileSync(process.execPath, path);
     return;
   }
-  const bun = isStandalone ? undefined : await findBun();
+  if (isStandalone) {
+    throw new CommandError(
+      "This executable was made by Deno and can't make others: use one that Bun made (deno task compile:bun), " +
+        "or fuse from its source.",
+      4,
+    );
+  }
+  const bun = await findBun();
   if (!bun) {
     throw new CommandError(
       "Cannot make an executable, as there is no Bun 1.4 or newer here: install it (https://bun.sh, or npm install -g bun), " +

@@ -325,6 +325,15 @@ export default long(quick().setName("quick"));`,
     });
   }
 
+  if (!program.canCompile) {
+    it("says that it can't make executables of workflows", async () => {
+      const { code, stderr } = await fuse("compile", "--no-check", "workflow.ts", "-o", "app");
+      assert.equal(code, 4);
+      assert.match(stderr, /use one that Bun made/);
+    });
+    return;
+  }
+
   describe("makes an executable of a workflow", () => {
     const env = { XDG_CACHE_HOME: join(workspace.path, "caches"), PATH: "", NO_COLOR: "1" };
     const alone = join(workspace.path, "alone");

@@ -26,6 +26,8 @@ export interface Program {
   readonly isExecutable: boolean;
   /** Whether packages are found in a folder `node_modules` beside a workflow. */
   readonly hasNodeModules: boolean;
+  /** Whether it can make executables of workflows. */
+  readonly canCompile: boolean;
   /** Why it can't be had here, if so. */
   readonly missing: string | undefined;
   start(args: readonly string[], options: StartOptions): Promise<Ended & { readonly pid: number }>;
@@ -73,6 +75,7 @@ function fromSource(): Program {
     name: isDeno ? "deno run cli.ts" : "bun cli.ts",
     isExecutable: false,
     hasNodeModules: !isDeno,
+    canCompile: true,
     missing: undefined,
     start: (args, { env, ...options }) =>
       startAlone(command, args, {
@@ -99,6 +102,7 @@ function fromExecutable(
     name,
     isExecutable: true,
     hasNodeModules: compiler === "bun",
+    canCompile: compiler === "bun",
     missing: made.missing,
     start: (args, { env, ...options }) =>
       startAlone([copy!], args, { ...options, env: { ...BARE, ...env } }),
