@@ -1,14 +1,6 @@
 /** Copies of what targets need, with other things in the places of some nodes: what tests of a workflow run. */
 
-import {
-  copyContainer,
-  forEachReference,
-  isReference,
-  isTemplate,
-  nodeOf,
-  type Reference,
-  Template,
-} from "./arguments.ts";
+import { forEachReference, nodeOf, type Reference, replaceReferences } from "./arguments.ts";
 import type { AnyFunction } from "./callable.ts";
 import { Definition } from "./definition.ts";
 import { isPromiseLike } from "./node_host.ts";
@@ -54,7 +46,7 @@ export function copyNeeded(
     copy.namedAt = node.namedAt;
     copies.set(node, copy);
     if (!standIn || standIn.hasArguments) {
-      copy.args = node.args.map((arg) => copyArgument(arg, copyOf));
+      copy.args = replaceReferences(node.args, copyOf);
       forEachReference(copy.args, (reference) => nodeOf(reference).addDependent(copy));
     }
     if (standIn || !node.instance) continue;
@@ -93,12 +85,6 @@ function callBefore({ link, instance }: NodeRecord, standIns: StandIns): NodeRec
   let before = link!;
   while (before !== instance && standIns.has(before)) before = before.link!;
   return before;
-}
-
-function copyArgument(arg: unknown, copyOf: (reference: Reference) => Reference): unknown {
-  const copyLeaf = (leaf: unknown) => isReference(leaf) ? copyOf(leaf) : leaf;
-  if (!isTemplate(arg)) return copyLeaf(arg);
-  return new Template(copyContainer(arg.container, copyLeaf));
 }
 
 /** With the name and the place of the one that it is in the place of. */

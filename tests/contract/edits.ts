@@ -363,6 +363,10 @@ function testGroups(name: string, make: MakePlanned): void {
       wf.setPlugin("b", nodes.deeper);
       wf.query("a|b|c").collapse("group").setPlugin(nodes.mark({ mark: "all" }));
       assert.deepEqual(await wf.run(), [[[2, "all:group", "own:a"], [2, "all:group"]]]);
+      // What prepares all nodes prepares each of them, and not the group once more.
+      const each = make(nodes.give([a]).setName("d"), { plugins: [nodes.mark({ mark: "each" })] });
+      each.query("a|d").collapse("group");
+      assert.deepEqual(await each.run(), [[1, "each:a"]]);
     });
 
     it("draws the random numbers that its nodes would draw", async () => {
