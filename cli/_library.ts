@@ -49,8 +49,14 @@ interface Build {
   module(specifier: string, load: () => Promise<{ exports: object; loader: "object" }>): void;
 }
 
+let provided: Promise<void> | undefined;
+
 /** Maps the public entries to the modules of this very copy, where the runtime does not do so by itself. */
-export async function provideLibrary(): Promise<void> {
+export function provideLibrary(): Promise<void> {
+  return provided ??= provide();
+}
+
+async function provide(): Promise<void> {
   const { Bun: bun } = globalThis as { Bun?: BunGlobal };
   // Workers do so before they import anything of the user's.
   alwaysPreloaded.add(new URL("./_worker.ts", import.meta.url).href);
@@ -62,9 +68,10 @@ export async function provideLibrary(): Promise<void> {
           build.module(name, async () => ({ exports: await load(), loader: "object" }));
         }
         // As Deno writes it; which version there is, node_modules decides.
-        build.onResolve({ filter: /^/, namespace: "npm" }, ({ path, importer }) => ({
-          path: bun.resolveSync(path.replace(/^((?:@[^/]+\/)?[^/@]+)@[^/]*/, "$1"), importer),
-        }));
+        build.onResolve({ filter: /^/, namespace: "npm" }, ({ path, importer }) => {
+          const name = path.replace(/^((?:@[^/]+\/)?[^/@]+)@[^/]*/, "$1");
+          return { path: LIBRARY_NAMES.includes(name) ? name : bun.resolveSync(name, importer) };
+        });
       },
     });
   } else if (isStandalone) {

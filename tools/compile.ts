@@ -5,7 +5,7 @@
  */
 
 import $ from "dax";
-import { renameSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,7 @@ async function compileByBun(outfile: string): Promise<void> {
 
 /** What is there stays until the new one is whole. */
 async function make(outfile: string, compiler: string): Promise<void> {
+  mkdirSync(dirname(outfile), { recursive: true });
   const temporary = join(dirname(outfile), `.${basename(outfile)}.${process.pid}.tmp`);
   try {
     await (compiler === "deno" ? compileByDeno : compileByBun)(temporary);

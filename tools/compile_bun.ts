@@ -6,8 +6,8 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -47,7 +47,6 @@ function keepOurs(build: Build): void {
 async function compile(outfile: string): Promise<void> {
   const { Bun: bun } = globalThis as { Bun?: BunGlobal };
   if (!bun) throw new Error("Run this with Bun: bun tools/compile_bun.ts");
-  mkdirSync(dirname(outfile), { recursive: true });
   const { success, logs } = await bun.build({
     entrypoints: ENTRIES.map((path) => join(ROOT, path)),
     root: ROOT,

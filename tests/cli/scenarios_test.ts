@@ -458,6 +458,18 @@ describe("Results of fuse from source", {
     after(() => workspace.remove());
     workspace.write("helper.ts", HELPER);
     workspace.write("workflow.ts", WORKFLOW);
+    workspace.write(
+      "fuse.config.ts",
+      `import { defineConfig } from "functionfuse/config";
+import { randomState } from "functionfuse/plugins";
+import { factor } from "./helper.ts";
+export default defineConfig({
+  rules: [
+    { query: "two", plugins: [randomState({ seed: 7 })] },
+    { query: "scale_.*", replaceFunction: (x: number) => x * factor * 10 },
+  ],
+});`,
+    );
     const start = (program: Program, storage: string) =>
       program.start(["run", "--no-check", "workflow.ts", "--storage", storage], {
         cwd: workspace.path,
