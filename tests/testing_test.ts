@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { describe, it, mock } from "node:test";
 import {
   definePlugin,
@@ -10,6 +11,8 @@ import {
 } from "functionfuse";
 import { randomState } from "functionfuse/plugins";
 import { given, runWith, type RunWithOptions } from "functionfuse/testing";
+import { combine } from "./support/nodes.ts";
+import { makeRandomGraph, randomGraph } from "./support/random_graph.ts";
 
 const load = workflow("load", (path: string): number[] => {
   throw new Error(`there is no ${path}`);
@@ -129,6 +132,38 @@ describe("runWith", () => {
     const { value, ran } = await runWith(node, { values: { first: 9 } });
     assert.equal(value, 9);
     assert.equal(ran.length, 20_000);
+  });
+});
+
+describe("runWith on random graphs", () => {
+  it("gives what plain calls give, and runs just what the targets need", async () => {
+    await fc.assert(
+      fc.asyncProperty(randomGraph(), fc.uniqueArray(fc.nat({ max: 29 })), async (graph, picks) => {
+        const { targets } = makeRandomGraph(graph);
+        const { nodes } = graph;
+        const replaced = new Set(picks.filter((index) => index < nodes.length));
+        const needed = new Set<number>();
+        const values = new Map<number, number>();
+        const compute = (index: number): number => {
+          if (replaced.has(index)) return -index;
+          needed.add(index);
+          const known = values.get(index) ?? combine(index, nodes[index].parents.map(compute));
+          values.set(index, known);
+          return known;
+        };
+        const expected = graph.targets.map(compute);
+        const inGraph = new Set(
+          new LocalWorkflow(targets, { workflowName: "random" }).findNodes().map(Number),
+        );
+        const standIns = [...replaced.intersection(inGraph)]
+          .map((index) => [String(index), -index] as const);
+        const { value, ran } = await runWith(targets, { values: standIns });
+        assert.deepEqual(value, expected);
+        assert.deepEqual(new Set(ran.map(Number)), needed);
+        assert.equal(ran.length, needed.size, "each node once");
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { relative } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { describeApi, SNAPSHOT } from "../../tools/api.ts";
@@ -18,7 +19,9 @@ describe("The public API", () => {
     ];
     assert.ok(
       agreed === current,
-      `The public API is not what ${SNAPSHOT} says:\n\n${changes.join("\n")}\n\n` +
+      `The public API is not what ${relative(process.cwd(), SNAPSHOT)} says:\n\n${
+        changes.join("\n")
+      }\n\n` +
         "Users' code may depend on each of these lines. If the change is meant, write it down with " +
         "`deno task api`, look at the difference with `git diff`, enter it in CHANGELOG.md, and commit all of it.",
     );

@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -124,7 +132,7 @@ describe("The npm package", () => {
     const modules = join(alone, "node_modules");
     mkdirSync(modules);
     await run("tar", ["-xzf", tarball, "-C", modules], alone);
-    await run("mv", ["package", "functionfuse"], modules);
+    renameSync(join(modules, "package"), join(modules, "functionfuse"));
     manifest = JSON.parse(readFileSync(join(modules, "functionfuse/package.json"), "utf8"));
   });
 
