@@ -66,7 +66,7 @@ export function findConfig(folder: string): string | undefined {
 
 function isFile(path: string): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    return existsSync(path) && statSync(path).isFile();
   } catch {
     // What may not be read, as folders above may not, is nothing to go by.
     return false;

@@ -173,5 +173,5 @@ function listPaths(typed: string, pattern: RegExp): string[] {
 }
 
 function isFolder(path: string): boolean {
-  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return fs.existsSync(path) && fs.statSync(path).isDirectory();
 }

@@ -53,17 +53,15 @@ async function init(folder: string): Promise<void> {
 
 /** Everything that is in the way is told at once. */
 function checkFree(folder: string, names: readonly string[]): void {
-  const stat = fs.statSync(folder, { throwIfNoEntry: false });
-  if (stat && !stat.isDirectory()) {
+  if (fs.existsSync(folder) && !fs.statSync(folder).isDirectory()) {
     throw new CommandError(
       `Cannot make a project in ${quoted(folder)}, as that is a file: name a folder.`,
       EXIT_USAGE,
     );
   }
   // Links that lead nowhere are in the way, too.
-  const taken = names.filter((name) =>
-    fs.lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined
-  );
+  const present = new Set(fs.existsSync(folder) ? fs.readdirSync(folder) : []);
+  const taken = names.filter((name) => present.has(name));
   if (taken.length === 0) return;
   const what = taken.length === 1 ? "there is" : "there are";
   throw new CommandError(
