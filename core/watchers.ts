@@ -3,6 +3,7 @@
 import type { Graph, PluginUse } from "./graph.ts";
 import { showThrown } from "./failures.ts";
 import { nodeInfo } from "./initializers.ts";
+import type { NodeRecord } from "./node.ts";
 import { isPromiseLike } from "./node_host.ts";
 import type {
   NodeEnd,
@@ -82,7 +83,7 @@ export class Watchers {
   #tell(call: (hooks: PluginHooks, node?: NodeInfo) => unknown, i?: number): void {
     const node = i === undefined || !this.isAny ? undefined : nodeInfo(this.#graph.nodes[i]);
     for (const { plugin, nodes } of this.#uses) {
-      if (i !== undefined && nodes && !nodes.has(this.#graph.nodes[i])) continue;
+      if (i !== undefined && nodes && !isAmong(nodes, this.#graph.nodes[i])) continue;
       const report = (error: unknown) =>
         this.warn(
           `The observer "${plugin.name}" failed, which changes nothing: ${showThrown(error)}`,
@@ -95,4 +96,11 @@ export class Watchers {
       }
     }
   }
+}
+
+/** Whether an observer of nodes is one of a node: of a group too, if it was one of a node in it. */
+function isAmong(nodes: ReadonlySet<NodeRecord>, node: NodeRecord): boolean {
+  const { definition } = node;
+  return nodes.has(node) ||
+    definition.kind === "group" && definition.members.some((member) => isAmong(nodes, member));
 }
