@@ -85,6 +85,23 @@ const storage = storageFactory({ kind: "file", options: { path: "stored" } });
 const wf = new LocalWorkflow(sum(1, 2).setName("five"), { workflowName: "stored", storage });
 console.log(await wf.run(), await storage.listTasks("stored"));
 `,
+  "entries.mjs": `
+import { workflow } from "functionfuse";
+import { GraphWorkflow } from "functionfuse/backends/graph";
+import { runWith } from "functionfuse/testing";
+import { readFileSync } from "node:fs";
+
+const { exports } = JSON.parse(readFileSync("node_modules/functionfuse/package.json", "utf8"));
+const names = Object.keys(exports).filter((name) => !name.endsWith(".json"));
+const entries = await Promise.all(names.map((name) => import("functionfuse" + name.slice(1))));
+console.log(entries.every((entry) => Object.keys(entry).length > 0));
+
+const sum = workflow("sum", (a, b) => a + b);
+const five = sum(sum(1, 1).setName("two"), 3);
+console.log((await new GraphWorkflow(five, { workflowName: "g" }).run()).includes("<svg"));
+console.log((await runWith(five, { values: { two: 3 } })).value);
+console.log(await runWith(five, { values: { tow: 3 } }).catch(({ message }) => message));
+`,
   "helper.mjs": "export const twice = (x) => 2 * x;\n",
   "workflow.ts": `
 import { workflow } from "functionfuse";
@@ -112,6 +129,8 @@ sum("1", 2);
 export const five: string = await new LocalWorkflow(node, options).run();
 `,
 };
+
+const ENTRIES = /^true\ntrue\n6\n.*The nearest name is "two"\.\n$/;
 
 interface Manifest {
   readonly exports: Record<string, string | { types: string; default: string }>;
@@ -170,6 +189,7 @@ describe("The npm package", () => {
     const flags = ["--no-audit", "--no-fund", "--prefer-offline"];
     await run("npm", ["install", ...flags, tarball], project);
     assert.equal(await run(node, ["quickstart.mjs"], project), "6\n");
+    assert.match(await run(node, ["entries.mjs"], project), ENTRIES);
     assert.equal(await run(node, ["stored.mjs"], project), "sum runs\n5 [ 'five' ]\n");
     assert.equal(await run(node, ["stored.mjs"], project), "5 [ 'five' ]\n");
     writeFileSync(join(project, "helper.mjs"), "export const twice = (x) => 3 * x;\n");
@@ -192,6 +212,7 @@ describe("The npm package", () => {
       await run(process.execPath, ["parallel.mjs"], project),
       "thread false true\nprocess true false\n",
     );
+    assert.match(await run(process.execPath, ["entries.mjs"], project), ENTRIES);
     assert.equal(await run(process.execPath, ["stored.mjs"], project), 'sum runs\n5 [ "five" ]\n');
     assert.equal(await run(process.execPath, ["stored.mjs"], project), '5 [ "five" ]\n');
     const fuse = ["--bun", "fuse", "run", "workflow.ts"];
