@@ -28,7 +28,7 @@ export interface GraphOptions extends BackendOptions {
   format?: GraphFormat;
   /**
    * Whether nodes that are alike are drawn as one box: `"auto"`, in graphs of more than 120 nodes or 320 edges; `"always"`;
-   * or `"never"`, for which a picture may have at most 5,000 nodes. Default: `"auto"`.
+   * or `"never"`, for which a picture may have at most 3,000 nodes and 10,000 edges. Default: `"auto"`.
    */
   fold?: "auto" | "always" | "never";
   /** Where the arrows lead. Default: `"down"`. */

@@ -11,6 +11,9 @@ export const GENERATOR = "Drawn by Function Fuse";
 /** Where the arrows lead. */
 export type Direction = "down" | "right";
 
+// Of so many boxes, the best places would take Graphviz minutes to find; good ones take seconds.
+const MOST_CAREFUL = 300;
+const HASTE = "nslimit=0.2, nslimit1=0.2, mclimit=0.02, searchsize=10, ";
 // Arrows arrive where the eye comes from.
 const PORTS: Readonly<Record<Direction, string>> = {
   down: "headport=n",
@@ -34,6 +37,7 @@ export function toDot(picture: Picture, faces: readonly Face[], direction: Direc
     `// ${GENERATOR}`,
     `digraph ${quote(picture.drawing.workflowName)} {`,
     `  graph [rankdir=${direction === "down" ? "TB" : "LR"}, nodesep=0.3, ranksep=0.6, ` +
+    (picture.boxes.length > MOST_CAREFUL ? HASTE : "") +
     `fontname="Helvetica,Arial,sans-serif", bgcolor="${tones.background}", pad=0.2];`,
     `  node [shape=box, style="rounded,filled", fixedsize=true, fontname="Helvetica,Arial,sans-serif", ` +
     `fontsize=14, fontcolor="${tones.text}", penwidth=1.2];`,

@@ -3,8 +3,8 @@
 import type { Drawing } from "./drawing.ts";
 import { type Direction, toDot } from "./dot.ts";
 import { drawFaces } from "./face.ts";
-import { type Fold, fold } from "./fold.ts";
-import { layOut } from "./layout.ts";
+import { type Fold, fold, type Picture } from "./fold.ts";
+import { type Layout, layOut } from "./layout.ts";
 import { toMermaid } from "./mermaid.ts";
 import type { GraphFormat } from "./output.ts";
 import { toSvg } from "./svg.ts";
@@ -16,9 +16,9 @@ export interface RenderOptions {
   readonly direction: Direction;
 }
 
-// Graphviz takes more than minutes for more, and then more memory than it has.
-const MOST_BOXES = 5_000;
-const MOST_LINKS = 20_000;
+// For more, Graphviz takes minutes, and then more of the stack than there is.
+const MOST_BOXES = 3_000;
+const MOST_LINKS = 10_000;
 
 /** Draws. */
 export async function render(
@@ -31,14 +31,27 @@ export async function render(
   const dot = toDot(picture, faces, direction);
   if (format === "dot") return dot;
   const [boxes, links] = [picture.boxes.length, picture.links.length];
-  if (boxes > MOST_BOXES || links > MOST_LINKS) {
-    throw new RangeError(
-      `Cannot draw ${boxes.toLocaleString("en")} nodes with ${links.toLocaleString("en")} edges ` +
-        `one by one: let them be folded, draw fewer of them, or write DOT for another program.`,
-    );
+  if (boxes > MOST_BOXES || links > MOST_LINKS) throw tooLarge(picture);
+  let layout: Layout;
+  try {
+    layout = await layOut(dot);
+  } catch (error) {
+    // Of the stack, or of WebAssembly's memory.
+    throw error instanceof RangeError || error instanceof WebAssembly.RuntimeError
+      ? tooLarge(picture, error)
+      : error;
   }
-  const laidOut = { picture, faces, layout: await layOut(dot) };
+  const laidOut = { picture, faces, layout };
   if (format === "svg") return toSvg(laidOut);
   const { toPage } = await import("./page.ts");
   return await toPage(laidOut);
+}
+
+function tooLarge({ boxes, links }: Picture, cause?: unknown): RangeError {
+  return new RangeError(
+    `Cannot draw ${boxes.length.toLocaleString("en")} nodes with ` +
+      `${links.length.toLocaleString("en")} edges one by one: let them be folded, ` +
+      "draw fewer of them, or write DOT for another program.",
+    { cause },
+  );
 }
