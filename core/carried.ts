@@ -98,6 +98,11 @@ export function findCarried({ kind, module, ordinal }: Reference): Origin | unde
   return carried.kept?.get(`${kind} ${module} ${ordinal}`);
 }
 
+/** All that can be looked up here. */
+export function listCarried(): Origin[] {
+  return [...carried.kept?.values() ?? []];
+}
+
 /** How another process finds it; `undefined` if no module is known to make it. */
 export async function referenceTo(origin: Origin): Promise<Reference | undefined> {
   const { kind, module, ordinal, name, code } = origin;

@@ -10,6 +10,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import "./_keep_carried.ts";
+import "../plugins/mod.ts";
+import { listCarried } from "../core/carried.ts";
+import type { CodePrint } from "../core/storage.ts";
+import { readCode } from "../storage/code/mod.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const EMBEDDED = process.platform === "win32" ? "file:///B:/~BUN/root/" : "file:///$bunfs/root/";
@@ -29,11 +34,20 @@ interface Build {
   ): void;
 }
 
+/** What the stock plugins use, as it is told from their source, which an executable has not. */
+async function readStockPrints(): Promise<Record<string, CodePrint>> {
+  const origins = listCarried().filter(({ kind }) => kind === "plugin");
+  const prints = await readCode(origins);
+  return Object.fromEntries(origins.map(({ name }, at) => [name, prints[at]]));
+}
+
 /** Our modules with their places and, as Bun numbers classes of one name, with the names of classes written out. */
-function keepOurs(build: Build): void {
+async function keepOurs(build: Build): Promise<void> {
+  const prints = `export const STOCK_PRINTS = ${JSON.stringify(await readStockPrints())};`;
   build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
     const place = relative(ROOT, path).replaceAll("\\", "/");
     if (place.startsWith("..") || place.includes("node_modules/")) return undefined;
+    if (place === "storage/code/_stock.ts") return { contents: prints, loader: "ts" };
     const text = readFileSync(path, "utf8");
     const names = [...text.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name]) =>
       `Object.defineProperty(${name}, "name", { value: "${name}", configurable: true });`

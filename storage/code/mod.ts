@@ -10,6 +10,7 @@ import { followImports, type Imports } from "./_imports.ts";
 import { loadReader } from "./_module.ts";
 import { digestOf, Project } from "./_project.ts";
 import { isLibraryUrl } from "./_resolve.ts";
+import { STOCK_PRINTS } from "./_stock.ts";
 
 /**
  * Follows code, each with all it uses: functions, classes and constants of its module and of those that it imports, as
@@ -24,7 +25,7 @@ export async function readCode(origins: readonly Origin[]): Promise<readonly Cod
   const follower = new Follower(project);
   const prints = new Map<Origin, CodePrint>();
   for (const origin of new Set(origins)) {
-    prints.set(origin, follower.print(origin) ?? printOwn(origin));
+    prints.set(origin, printStock(origin) ?? follower.print(origin) ?? printOwn(origin));
   }
   project.keep();
   return origins.map((origin) => prints.get(origin)!);
@@ -36,6 +37,11 @@ export type { Imports, MissingImport } from "./_imports.ts";
 export async function readImports(paths: readonly string[]): Promise<Imports> {
   const [read, jsonc] = await Promise.all([loadReader(), loadJsonc()]);
   return followImports(new Files(jsonc.parse), read, paths);
+}
+
+function printStock({ module, name }: Origin): CodePrint | undefined {
+  const isStock = module !== undefined && isLibraryUrl(module) && Object.hasOwn(STOCK_PRINTS, name);
+  return isStock ? STOCK_PRINTS[name] : undefined;
 }
 
 /** What can be told where there is no module to read. */
