@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
@@ -147,6 +147,18 @@ export default one(one(first).setName("part 0")).setName("total");
       assert.match(ended.stderr, message);
       assert.deepEqual([ended.code, ended.stdout], [code, ""], ended.stderr);
     }
+  });
+
+  it("draws the picture of the documentation as it is there", async () => {
+    const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+    const { stdout } = await graph(
+      path("examples/mnist/workflow.ts"),
+      "--no-config",
+      "--no-storage",
+    );
+    const there = readFileSync(path("docs/digits.svg"), "utf8");
+    assert.ok(stdout === there, "make it anew, by the command in docs/drawing.md");
+    assert.ok(there.length < 60_000);
   });
 
   const isLinux = process.platform === "linux";
