@@ -2,7 +2,6 @@
 
 import { Command } from "commander";
 import process from "node:process";
-import { VERSION } from "../core/version.ts";
 import { storageFactory } from "../storage/mod.ts";
 import {
   type Check,
@@ -19,6 +18,7 @@ import { writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import { addPlaceOptions, type PlaceFlags } from "./_stored.ts";
 import { count, escapeAllButLines } from "./_text.ts";
+import { describeProgram, programLine } from "./version.ts";
 
 interface DoctorFlags extends PlaceFlags {
   readonly json?: boolean;
@@ -57,18 +57,14 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     await checkGraphviz(),
     ...await programs,
   ];
-  const { deno, bun, node } = process.versions;
-  const runtime = deno ? `deno ${deno}` : bun ? `bun ${bun}` : `node ${node}`;
-  const platform = `${process.platform} ${process.arch}`;
   const failed = checks.find(({ status }) => status === "fail");
   if (failed) process.exitCode = failed.exitCode ?? 2;
   if (flags.json) {
     const shown = checks.map(({ exitCode: _, ...check }) => check);
-    const document = { fuse: VERSION, runtime, platform, isUsable: !failed, checks: shown };
+    const document = { ...describeProgram(), isUsable: !failed, checks: shown };
     return await writeOut(`${toJson(document)}\n`);
   }
-  const title = `fuse ${VERSION} (${runtime}, ${platform})`;
-  await writeOut(`${title}\n\n${checks.map(format).join("")}\n${summarize(checks)}\n`);
+  await writeOut(`${programLine()}\n\n${checks.map(format).join("")}\n${summarize(checks)}\n`);
 }
 
 async function checkConfiguration(

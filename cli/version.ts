@@ -21,14 +21,22 @@ Examples:
 }
 
 async function version({ json }: { readonly json?: boolean }): Promise<void> {
+  await writeOut(
+    json ? `${JSON.stringify(describeProgram(), undefined, 2)}\n` : `${programLine()}\n`,
+  );
+}
+
+/** What this is and what it runs on. */
+export function describeProgram() {
   const { deno, bun, node } = process.versions;
   const runtime = deno ? `deno ${deno}` : bun ? `bun ${bun}` : `node ${node}`;
-  const { platform, arch } = process;
-  if (json) {
-    const built = isStandalone ? "executable" : "source";
-    const document = { version: VERSION, built, runtime, platform, arch };
-    return await writeOut(`${JSON.stringify(document, undefined, 2)}\n`);
-  }
-  const what = isStandalone ? `executable, ${runtime}` : runtime;
-  await writeOut(`fuse ${VERSION} (${what}, ${platform} ${arch})\n`);
+  const built = isStandalone ? "executable" : "source";
+  return { version: VERSION, built, runtime, platform: process.platform, arch: process.arch };
+}
+
+/** The same in one line. */
+export function programLine(): string {
+  const { version, built, runtime, platform, arch } = describeProgram();
+  const what = built === "executable" ? `executable, ${runtime}` : runtime;
+  return `fuse ${version} (${what}, ${platform} ${arch})`;
 }

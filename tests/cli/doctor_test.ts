@@ -9,7 +9,7 @@ const workspace = new Workspace();
 after(() => workspace.remove());
 
 interface Report {
-  readonly fuse: string;
+  readonly version: string;
   readonly isUsable: boolean;
   readonly checks: readonly { name: string; status: string; found: string; todo?: string }[];
 }
