@@ -174,8 +174,7 @@ export class Run implements Pass {
 
   /** Whether the call's instance is there as the call before has left it. */
   #canFollow(i: number): boolean {
-    const { instances, previous } = this.#graph;
-    const [instance, before] = [instances[i], previous[i]];
+    const [instance, before] = [this.#graph.instances[i], this.#graph.previous[i]];
     const isSeen = this.#setup.isSeen[before] === 1;
     if (this.actions[before] === RUN) return isSeen;
     return this.actions[instance] === HAVE && (before === instance || isSeen);
