@@ -14,7 +14,9 @@ import {
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { type Ended, Workspace } from "../support/fuse.ts";
+import { skipWithout, VERSITYGW } from "../support/peers.ts";
 import { type Program, programs, startAlone } from "../support/programs.ts";
+import { BUCKET, startVersity } from "../support/s3_servers.ts";
 
 const HELPER = "export const factor: number = 3;\n";
 const WORKFLOW = `import { workflow } from "functionfuse";
@@ -189,7 +191,7 @@ export default { array: array().setName("array"), table: table("../digits.arrow"
     assert.deepEqual(JSON.parse(read.stdout).shape, [3, 4], read.stderr);
   });
 
-  it("writes and reads HDF5 and Parquet, and knows S3", async () => {
+  it("writes and reads HDF5 and Parquet", async () => {
     workspace.write(
       "formats.ts",
       `import { workflow } from "functionfuse";
@@ -208,9 +210,32 @@ export default keep("formats");`,
     const { value } = await runJson("formats.ts");
     assert.deepEqual(value.rows, [{ digit: "one", count: 1 }]);
     assert.deepEqual(value.array.shape, [2, 2]);
-    const s3 = await run("workflow.ts", "--storage", "s3://bucket/prefix");
-    assert.equal(s3.code, 3);
-    assert.match(s3.stderr, /no usable credentials/);
+  });
+
+  it("says what S3 lacks", async () => {
+    const { code, stderr } = await run("workflow.ts", "--storage", "s3://bucket/prefix");
+    assert.equal(code, 3);
+    assert.match(stderr, /no usable credentials/);
+  });
+
+  it("keeps results in S3", { skip: skipWithout(VERSITYGW) }, async () => {
+    const { client, stop } = await startVersity();
+    try {
+      const options = JSON.stringify({ path: `${BUCKET}/scenarios`, client });
+      workspace.write("s3/workflow.ts", WORKFLOW.replace("./helper", "../helper"));
+      workspace.write(
+        "s3/fuse.config.ts",
+        `import { defineConfig } from "functionfuse/config";
+export default defineConfig({ storage: { kind: "S3", options: ${options} } });`,
+      );
+      for (const expected of [/3 nodes ran.* s3:/, /Nothing had to run/]) {
+        const { code, stderr } = await run("s3/workflow.ts");
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, expected);
+      }
+    } finally {
+      await stop();
+    }
   });
 
   it("shows, exports and removes what is stored, and tells of past runs", async () => {
