@@ -7,6 +7,8 @@ let isLeaving = false;
 /** Ends the process, with `code` or else the code that was set before. */
 export function leave(code?: number): never {
   isLeaving = true;
+  // Node.js takes a code that is not defined for 0.
+  if (code === undefined) process.exit();
   process.exit(code);
 }
 

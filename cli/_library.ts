@@ -1,8 +1,8 @@
 /**
  * Lets workflow files anywhere import `functionfuse`: this very copy of it.
  *
- * Bun knows that name only inside this project. In Deno the import map is in force wherever the file is, but not in an
- * executable.
+ * Bun and Node.js know that name only inside this project, or where the package is installed. In Deno the import map is in
+ * force wherever the file is, but not in an executable.
  */
 
 import { alwaysPreloaded, isStandalone } from "../backends/parallel/bundle.ts";
@@ -74,9 +74,10 @@ async function provide(): Promise<void> {
         });
       },
     });
-  } else if (isStandalone) {
+  } else if (isStandalone || !("Deno" in globalThis)) {
     const { registerHooks } = await import("node:module");
-    registerHooks({
+    // The first releases of Node.js 22 have none.
+    registerHooks?.({
       resolve(specifier, context, next) {
         const known = Object.hasOwn(ENTRIES, specifier) ? ENTRIES[specifier] : undefined;
         return known ? { url: known.url, shortCircuit: true } : next(specifier, context);

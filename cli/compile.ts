@@ -198,6 +198,13 @@ async function writeProgram(path: string): Promise<void> {
       4,
     );
   }
+  const script = fileURLToPath(new URL("../tools/compile_bun.ts", import.meta.url));
+  if (!fs.existsSync(script)) {
+    throw new CommandError(
+      "The npm package has not what executables are made of: use the executable fuse that Bun made, or fuse from its source.",
+      4,
+    );
+  }
   const bun = await findBun();
   if (!bun) {
     throw new CommandError(
@@ -207,7 +214,6 @@ async function writeProgram(path: string): Promise<void> {
     );
   }
   say("Making the program …");
-  const script = fileURLToPath(new URL("../tools/compile_bun.ts", import.meta.url));
   const [program, ...args] = bun;
   try {
     execFileSync(program, [...args, script, path], { stdio: ["ignore", "ignore", "pipe"] });

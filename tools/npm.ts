@@ -47,7 +47,7 @@ function stageSource(folder: string): Set<string> {
     if (!path.endsWith(".ts")) continue;
     const text = readFileSync(join(folder, path), "utf8")
       .replace(/(["'])npm:((?:@[^/"']+\/)?[^@/"']+)@[^/"']+/g, "$1$2")
-      .replace(/(new URL\(\s*"\.[^"]*)\.ts"/g, '$1.js"');
+      .replace(/(\b(?:new URL|entry)\(\s*"\.[^"]*)\.ts"/g, '$1.js"');
     const code = text.replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
     for (const [, name] of code.matchAll(/(?:from|import\()\s*"((?:@[^/"]+\/)?[^/".:]+)[/"]/g)) {
       imported.add(name);

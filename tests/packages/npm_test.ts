@@ -195,7 +195,13 @@ describe("The npm package", () => {
     writeFileSync(join(project, "helper.mjs"), "export const twice = (x) => 3 * x;\n");
     assert.equal(await run(node, ["stored.mjs"], project), "sum runs\n7 [ 'five' ]\n");
     const fuse = join(project, "node_modules/.bin/fuse");
-    assert.equal(await run(node, [fuse, "run", "workflow.ts"], project), "81\n");
+    for (const at of [project, makeProject("elsewhere")]) {
+      assert.equal(await run(node, [fuse, "run", "workflow.ts"], at), "81\n", "wherever it is");
+    }
+    await assert.rejects(
+      run(node, [fuse, "compile", "workflow.ts"], project),
+      /error: The npm package has not what executables are made of: .*/,
+    );
     // Types of other packages are checked by their own makers.
     const strict = ["--strict", "--noEmit", "--skipLibCheck", "--types", ""];
     const modern = ["--module", "nodenext", "--target", "es2024", "--lib", "esnext,dom"];
