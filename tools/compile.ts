@@ -65,5 +65,6 @@ function fail(message: string): never {
 }
 
 const [compiler, file = join(ROOT, "fuse")] = process.argv.slice(2);
-if (compiler === "deno" || compiler === "bun") await make(resolve(file), compiler);
-else fail("Say which compiler: deno run -A tools/compile.ts deno|bun [FILE]");
+const isKnown = compiler === "deno" || compiler === "bun";
+if (isKnown && !file.startsWith("-")) await make(resolve(file), compiler);
+else fail("Say which compiler, and perhaps where to: deno run -A tools/compile.ts deno|bun [FILE]");

@@ -93,7 +93,11 @@ async function compile(outfile: string): Promise<void> {
   if (!success) throw new Error(`Bun could not make ${outfile}:\n${logs.join("\n")}`);
 }
 
-const outfile = resolve(process.argv[2] ?? join(ROOT, "fuse"));
+const [file = join(ROOT, "fuse")] = process.argv.slice(2);
+const outfile = resolve(file);
+if (file.startsWith("-")) {
+  throw new Error("Say where to, if at all: bun tools/compile_bun.ts [FILE]");
+}
 if (existsSync(join(ROOT, "node_modules"))) await compile(outfile);
 else {
   const run = (args: string[]) =>

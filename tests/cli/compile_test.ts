@@ -46,9 +46,11 @@ describe("deno task compile", { skip }, () => {
     }
   });
 
-  it("wants to know which compiler", () => {
-    const { status, stderr } = compile(["gcc"]);
-    assert.equal(status, 1);
-    assert.match(stderr, /Say which compiler/);
+  it("wants to know which compiler, and takes no flag for a file", () => {
+    for (const args of [["gcc"], ["bun", "--help"]]) {
+      const { status, stderr } = compile(args);
+      assert.equal(status, 1);
+      assert.match(stderr, /Say which compiler/);
+    }
   });
 });
