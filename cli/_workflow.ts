@@ -106,12 +106,22 @@ export async function chooseWorkflow(file: string, flags: WorkflowFlags): Promis
   const config = found?.config ?? {};
   const storage = openStorage(flags, found);
   const loaded = await loadWorkflow(file, { params, check });
-  if (selected !== undefined) {
-    // A part need not have all that the rules are for: that is asked of the whole.
-    const whole = new LocalWorkflow(loaded.targets, { workflowName: loaded.name });
-    await apply(found, whole, { workflow: loaded.name });
-  }
-  const workflow = selected === undefined ? loaded : select(loaded, selected);
+  const configure = async <B extends Backend<Targets, unknown>>(backend: B): Promise<B> => {
+    await apply(found, backend, { workflow: loaded.name });
+    if (selected !== undefined) {
+      // Of the nodes as edits have left them.
+      checkFound(backend, selected);
+      backend.select(selected);
+    }
+    if (rerun !== undefined) checkFound(backend, rerun);
+    return backend;
+  };
+  const workflow = selected === undefined ? loaded : {
+    ...loaded,
+    shape: "record" as const,
+    labels: (await configure(new LocalWorkflow(loaded.targets, { workflowName: loaded.name })))
+      .findNodes(selected),
+  };
   const workflowName = nameWithParams(name ?? config.workflowName ?? loaded.name, params);
   const reuse = flags.reuse ?? config.reuse;
   const scope = selected === undefined ? "reachable" : "needed";
@@ -119,11 +129,7 @@ export async function chooseWorkflow(file: string, flags: WorkflowFlags): Promis
     ...workflow,
     config,
     options: { workflowName, storage, reuse, rerun, scope },
-    configure: async (backend) => {
-      await apply(found, backend, { workflow: loaded.name, isPart: selected !== undefined });
-      if (rerun !== undefined) checkFound(backend, rerun);
-      return backend;
-    },
+    configure,
   };
 }
 
@@ -149,14 +155,6 @@ function nameWithParams(name: string, params: Readonly<Record<string, unknown>>)
   const shown = Object.entries(params).sort(([a], [b]) => a < b ? -1 : 1)
     .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   return [name, ...shown].join(" ");
-}
-
-/** The nodes found by a pattern, as targets in the place of the workflow's own. */
-function select(workflow: LoadedWorkflow, pattern: string): LoadedWorkflow {
-  const all = new LocalWorkflow(workflow.targets, { workflowName: workflow.name });
-  checkFound(all, pattern);
-  const targets = all.query(pattern).nodes;
-  return { ...workflow, shape: "record", labels: targets.map(() => undefined), targets };
 }
 
 const MOST_SHOWN = 20;

@@ -6,6 +6,7 @@ import { nodeError } from "./failures.ts";
 import { type NodePlan, planNodes } from "./find_reuse.ts";
 import { buildGraph, type Graph } from "./graph.ts";
 import { Journal } from "./journal.ts";
+import { retarget } from "./edits.ts";
 import { checkNames, compilePattern, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
 import { isImportedForDefinitions, stopImport } from "./node_context.ts";
@@ -138,6 +139,14 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
   /** The names of the nodes whose whole names a pattern matches, in the order in which they were made. */
   findNodes(pattern?: Pattern): string[] {
     return findNumbers(this.graph, pattern).map((i) => this.graph.nodes[i].name);
+  }
+
+  /**
+   * @internal From now on, a run gives the values of the nodes whose whole names a pattern matches now, of which there must
+   * be one, in the place of the targets'.
+   */
+  select(pattern: Pattern): void {
+    this.#holder.graph = retarget(this.graph, findNumbers(this.graph, pattern));
   }
 
   /** Sets a plugin for the nodes whose whole names a pattern matches. */

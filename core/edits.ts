@@ -199,6 +199,27 @@ function usesOf(graph: Graph, i: number, removed: ReadonlySet<NodeRecord>): Use[
   return [...texts].map((text) => ({ node, text }));
 }
 
+/** Asks for other nodes' values: what hangs off their roots stays, and is all that can be needed. */
+export function retarget(graph: Graph, numbers: readonly number[]): Graph {
+  const { nodes, inputs, inputOffsets, instances, previous } = graph;
+  const parentsOf = (i: number) => [
+    ...inputs.subarray(inputOffsets[i], inputOffsets[i + 1]),
+    ...(instances[i] < 0 ? [] : [instances[i], previous[i]]),
+  ];
+  const isAbove = new Set(numbers);
+  const isKept = new Set<number>();
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    if (isAbove.has(i)) parentsOf(i).forEach((parent) => isAbove.add(parent));
+  }
+  for (let i = 0; i < nodes.length; i++) {
+    const parents = parentsOf(i);
+    const hasAll = parents.every((parent) => isKept.has(parent));
+    if (parents.length > 0 ? hasAll : isAbove.has(i)) isKept.add(i);
+  }
+  const entries = entriesOf(graph).filter((_, i) => isKept.has(i));
+  return { ...rebuild(graph, entries, numbers.map((i) => nodes[i])), isList: true };
+}
+
 /** A node that stands in no graph but the edited one. */
 export class MadeNode extends NodeRecord {}
 

@@ -47,8 +47,6 @@ export const FUNCTION_KEYS = ["replaceFunction", "insertBefore", "insertAfter"] 
 export interface ApplyOptions {
   /** The name that a rule's `workflow` is compared with. Default: the backend's. */
   readonly workflow?: string;
-  /** Whether the graph is a part of the one that the rules are for: a pattern may find nothing in it. */
-  readonly isPart?: boolean;
 }
 
 /**
@@ -59,19 +57,18 @@ export interface ApplyOptions {
 export function applyRules(
   backend: Backend<Targets, unknown>,
   rules: readonly Rule[],
-  { workflow = backend.workflowName, isPart = false }: ApplyOptions = {},
+  { workflow = backend.workflowName }: ApplyOptions = {},
 ): void {
   for (const [at, rule] of rules.entries()) {
     if (!compilePattern(rule.workflow)(workflow)) continue;
     const query = backend.query(rule.query);
-    if (query.names.length > 0) apply(backend, query, { rule, path: `rules[${at}]` });
-    else if (!rule.optional && !isPart) throw nothingFound(backend, rule, `rules[${at}]`);
+    if (query.names.length > 0) apply(query, { rule, path: `rules[${at}]` });
+    else if (!rule.optional) throw nothingFound(backend, rule, `rules[${at}]`);
   }
 }
 
 /** Sets what a rule says. */
 function apply(
-  backend: Backend<Targets, unknown>,
   query: Query,
   { rule, path }: { rule: Rule; path: string },
 ): void {

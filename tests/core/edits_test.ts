@@ -82,6 +82,20 @@ export default defineConfig({
     assert.match(stderr, /Nothing had to run: all 3 results/);
   });
 
+  it("are what --select selects from", async () => {
+    const select = (pattern: string) =>
+      workspace.fuse(["run", "workflow.ts", "--no-check", "--select", pattern]);
+    const { stdout, stderr } = await select("prepared");
+    assert.equal(stdout, "prepared: [6, 8]\n", stderr);
+    assert.match(stderr, /Nothing had to run/);
+    const inner = await select("scaled");
+    assert.equal(inner.code, 2);
+    assert.match(
+      inner.stderr,
+      /No node's whole name matches "scaled"\. There are load, prepared, sum/,
+    );
+  });
+
   it("run a group again when a helper of one of its functions has changed, and say so", async () => {
     workspace.write("helper.ts", helper(2, 3));
     const { stdout } = await workspace.fuse(["plan", "workflow.ts", "--json", "--no-check"]);
