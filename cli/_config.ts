@@ -136,12 +136,14 @@ export async function explain<T>(file: string, action: () => T | Promise<T>): Pr
   }
 }
 
-/** The name that was probably meant; of a pattern, the one that is most like its letters. */
+/** The name that was probably meant; by a pattern, the one that begins most like its letters. */
 async function suggest(unknown: string, known: readonly string[]): Promise<string> {
   if (known.length === 0) return "";
   const { closest } = await import("fastest-levenshtein");
   const letters = unknown.replace(/\\[a-zA-Z]|[\\^$.*+?()[\]{}|]/g, "");
-  return ` Did you mean ${JSON.stringify(closest(letters, known as string[]))}?`;
+  const beginning = (name: string) => letters === unknown ? name : name.slice(0, letters.length);
+  const nearest = closest(letters, known.map(beginning));
+  return ` Did you mean ${JSON.stringify(known.find((name) => beginning(name) === nearest))}?`;
 }
 
 /**
