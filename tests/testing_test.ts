@@ -339,6 +339,21 @@ describe("runWith and the rest of a run", () => {
     assert.deepEqual(heard, ["in", "out"]);
   });
 
+  it("takes no fake clock for the real one", async () => {
+    const busy = workflow("busy", (started: number) => {
+      while (performance.now() - started < 60);
+      return setTimeout(() => {}, 1000);
+    });
+    const clock = { setTimeout: globalThis.setTimeout };
+    globalThis.setTimeout = (() => "fake") as never;
+    try {
+      const { value } = await runWith(identity([busy(performance.now()), identity(1)]));
+      assert.deepEqual(value, ["fake", 1]);
+    } finally {
+      Object.assign(globalThis, clock);
+    }
+  });
+
   it("ends when its signal aborts", async () => {
     const wait = workflow("wait", async () => {
       const signal = nodeSignal();
