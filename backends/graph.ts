@@ -27,7 +27,7 @@ export interface GraphOptions extends BackendOptions {
   /** The format, where the path does not say it. Default: `"svg"`. */
   format?: GraphFormat;
   /**
-   * Whether nodes that are alike are drawn as one box: `"auto"`, in graphs of more than 120 nodes or 320 edges; `"always"`;
+   * Whether nodes that are alike are drawn as one box: `"auto"`, in graphs of more than 64 nodes or 256 edges; `"always"`;
    * or `"never"`, for which a picture may have at most 3,000 nodes and 10,000 edges. Default: `"auto"`.
    */
   fold?: "auto" | "always" | "never";

@@ -96,7 +96,11 @@ function needsOf(settings: NodeSettings | undefined): string[] {
     ...memory === undefined ? [] : [showBytes(memory)],
     ...Object.entries(resources ?? {}).map(([name, n]) => `${name} ${n}`),
     ...maxRetries ? [maxRetries === 1 ? "1 retry" : `${maxRetries} retries`] : [],
-    ...timeoutMs === undefined || timeoutMs === Infinity ? [] : [`≤ ${showDuration(timeoutMs)}`],
+    ...timeoutMs === undefined || timeoutMs === Infinity
+      ? []
+      : [`≤ ${
+        showDuration(timeoutMs).replace(/\.0+ s$| 0 s$/, (end) => end.startsWith(".") ? " s" : "")
+      }`],
     ...settings.isStored === false ? ["not stored"] : [],
   ];
 }

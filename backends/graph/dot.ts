@@ -2,7 +2,7 @@
 
 import { type Face, RING } from "./face.ts";
 import type { Cluster, Link, Picture } from "./fold.ts";
-import { LIGHT } from "./palette.ts";
+import { colorOf, LIGHT } from "./palette.ts";
 import { escapeXml, fit, visible } from "./text.ts";
 
 /** What all our files have in one of their first lines, by which they can be told from others. */
@@ -69,9 +69,7 @@ function clusterLines(cluster: Cluster, at: number, line: (box: number) => strin
 }
 
 function boxAttributes({ drawing, boxes }: Picture, face: Face, box: number): string {
-  const { fill, stroke } = face.state === undefined
-    ? LIGHT.hues[face.hue % LIGHT.hues.length]
-    : LIGHT.states[face.state];
+  const { fill, stroke } = colorOf(face);
   const [title, ...rest] = face.lines.map(({ text }) => escapeXml(text));
   const badge = face.badge === undefined ? "" : ` <font point-size="11">${face.badge}</font>`;
   const label = [

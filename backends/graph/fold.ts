@@ -46,7 +46,7 @@ export interface Picture {
 /** What a rule says, for people. */
 export const RULE_WORDS: Readonly<Record<FoldRule, string>> = {
   none: "",
-  alike: "calls of one function that read alike, and are read alike, are one box",
+  alike: "calls of one function that read and are read alike are one box",
   layer: "calls of one function in one layer are one box",
   following: "calls of one function that follow one another are one box",
   function: "all calls of a function are one box",
@@ -54,13 +54,12 @@ export const RULE_WORDS: Readonly<Record<FoldRule, string>> = {
 };
 
 // What an eye can still follow.
-const MOST_UNFOLDED = 120;
-const MOST_LINKS = 320;
 const MOST_BOXES = 64;
+const MOST_LINKS = 256;
 
 /** Makes boxes of a graph's nodes, folded by the gentlest rule that gives a picture. */
 export function fold(drawing: Drawing, mode: Fold): Picture {
-  const isSmall = drawing.nodes.length <= MOST_UNFOLDED && drawing.edges.length <= MOST_LINKS;
+  const isSmall = drawing.nodes.length <= MOST_BOXES && drawing.edges.length <= MOST_LINKS;
   if (mode === "never" || (mode === "auto" && isSmall)) {
     return makePicture(drawing, "none", drawing.nodes.map((_, i) => i));
   }

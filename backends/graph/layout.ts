@@ -41,15 +41,21 @@ interface Answer {
     readonly pos?: string;
     readonly bb?: string;
   }[];
-  readonly edges?: readonly { readonly id: string; readonly pos?: string; readonly lp?: string }[];
+  readonly edges?: readonly { readonly id?: string; readonly pos?: string; readonly lp?: string }[];
 }
 
-/** Lays out a graph whose nodes are `n0`, `n1` …, its edges `e0` …, its clusters `cluster_0` … */
-export async function layOut(dot: string): Promise<Layout> {
+/**
+ * Lays out a graph whose nodes are `n0`, `n1` …, its edges `e0` …, its clusters `cluster_0` …
+ *
+ * Boxes without arrows, which Graphviz puts all into one row, are put into several.
+ */
+export async function layOut(dot: string, loose: readonly number[]): Promise<Layout> {
   const { instance } = await loadGraphviz();
   // A new one each time: one that ran out of memory is of no more use.
   const viz = await instance();
-  const answer = JSON.parse(viz.renderString(dot, { format: "json0" })) as Answer;
+  const answer = JSON.parse(
+    viz.renderString(dot.replace(/\}\s*$/, `${rowsOf(loose)}}`), { format: "json0" }),
+  ) as Answer;
   const [left, low, right, high] = numbers(answer.bb);
   const place = ([x, y]: readonly number[]): Point => [x - left, high - y];
   const boxes: Point[] = [];
@@ -63,13 +69,22 @@ export async function layOut(dot: string): Promise<Layout> {
   }
   const ways: Way[] = [];
   for (const { id, pos, lp } of answer.edges ?? []) {
-    if (pos === undefined) continue;
+    if (pos === undefined || id === undefined) continue;
     ways[Number(id.slice(1))] = {
       ...readWay(pos, place),
       label: lp === undefined ? undefined : place(numbers(lp)),
     };
   }
   return { width: right - left, height: high - low, boxes, ways, clusters };
+}
+
+const FEW = 6;
+
+/** Edges that nobody sees, from each box to the one below it. */
+function rowsOf(boxes: readonly number[]): string {
+  if (boxes.length <= FEW) return "";
+  const columns = Math.ceil(Math.sqrt(boxes.length));
+  return boxes.slice(columns).map((box, i) => `n${boxes[i]} -> n${box} [style=invis];\n`).join("");
 }
 
 /** `e,x,y x,y x,y …`: the tip, if it has one, then the curve. */

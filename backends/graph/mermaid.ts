@@ -4,7 +4,7 @@ import { clusterTitle, type Direction, GENERATOR, labelOf } from "./dot.ts";
 import type { Face } from "./face.ts";
 import { foldLine } from "./svg.ts";
 import type { Picture } from "./fold.ts";
-import { LIGHT, stateClass } from "./palette.ts";
+import { colorOf, LIGHT } from "./palette.ts";
 import { fit, visible } from "./text.ts";
 
 /**
@@ -51,10 +51,9 @@ function shapeOf({ lines, badge, isTarget, isStack }: Face): string {
 
 function classLines(faces: readonly Face[]): string[] {
   const classes = new Map<string, { style: string; boxes: string[] }>();
-  faces.forEach(({ state, hue }, box) => {
-    const at = hue % LIGHT.hues.length;
-    const name = state === undefined ? `hue${at}` : stateClass(state).replaceAll("-", "");
-    const { fill, stroke } = state === undefined ? LIGHT.hues[at] : LIGHT.states[state];
+  faces.forEach((face, box) => {
+    const { fill, stroke, name: className } = colorOf(face);
+    const name = className.replaceAll("-", "");
     const style = `fill:${fill},stroke:${stroke},color:${LIGHT.tones.text}`;
     if (!classes.has(name)) classes.set(name, { style, boxes: [] });
     classes.get(name)!.boxes.push(`n${box}`);

@@ -52,9 +52,9 @@ export async function toPage(laidOut: LaidOut): Promise<string> {
 ${drawParts(laidOut)}
 </g>
 </svg>
-<footer>${legendOf(picture)}</footer>
 <aside hidden aria-label="Details" aria-live="polite"></aside>
 </main>
+<footer>${legendOf(picture)}</footer>
 <script type="application/json" id="data">${embed(dataOf(picture))}</script>
 <script>${panZoom}</script>
 <script>${script}</script>

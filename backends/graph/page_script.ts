@@ -72,10 +72,13 @@ export function runPage(): void {
     const { realZoom } = view.getSizes();
     if (realZoom < 0.6) view.zoom(view.getZoom() * 0.9 / realZoom);
     const [room, place] = [svg.getBoundingClientRect(), boxes[box].getBoundingClientRect()];
-    const width = room.width - (panel.hidden ? 0 : panel.offsetWidth + 24);
+    // In what the panel leaves: beside it, or on a narrow screen above it.
+    const isBeside = panel.offsetWidth < room.width / 2;
+    const width = room.width - (panel.hidden || !isBeside ? 0 : panel.offsetWidth + 24);
+    const height = room.height - (panel.hidden || isBeside ? 0 : panel.offsetHeight + 24);
     view.panBy({
       x: room.left + width / 2 - (place.left + place.width / 2),
-      y: room.top + room.height / 2 - (place.top + place.height / 2),
+      y: room.top + height / 2 - (place.top + place.height / 2),
     });
   }
 
@@ -196,6 +199,7 @@ export function runPage(): void {
   }
 
   function showResults(): void {
+    results.hidden = false;
     results.replaceChildren(
       ...matches.slice(0, MOST_RESULTS).map((node, at) => {
         const { name, fn } = data.nodes[node];
@@ -214,8 +218,7 @@ export function runPage(): void {
     if (matches.length === 0) return;
     current = (at + matches.length) % matches.length;
     found.textContent = `${(current + 1).toLocaleString()} of ${matches.length.toLocaleString()}`;
-    [...results.children].forEach((item, i) => item.setAttribute("aria-current", i === current));
-    results.children[current]?.scrollIntoView({ block: "nearest" });
+    results.hidden = true;
     openNode(matches[current]);
     show(data.nodes[matches[current]].box);
   }
@@ -259,8 +262,8 @@ export function runPage(): void {
     element.addEventListener("click", ({ clientX, clientY }: Element) => {
       if (Math.hypot(clientX - pressed[0], clientY - pressed[1]) >= 5) return;
       openBox(box);
-      const [{ right }, { left }] = [element, panel].map((part) => part.getBoundingClientRect());
-      if (right > left) show(box);
+      const [own, over] = [element, panel].map((part) => part.getBoundingClientRect());
+      if (own.right > over.left && own.bottom > over.top && own.top < over.bottom) show(box);
     });
     element.addEventListener("keydown", (event: Element) => {
       const next = event.key.startsWith("Arrow") ? neighbour(box, event.key) : undefined;

@@ -35,9 +35,8 @@ h1{font-size:16px;margin:0;max-width:40vw;overflow:hidden;text-overflow:ellipsis
 .search input{width:min(300px,46vw);padding:5px 10px;border:1px solid var(--line);border-radius:8px;background:var(--background)}
 #found{min-width:52px;text-align:right;font-variant-numeric:tabular-nums}
 #results{position:absolute;top:38px;right:0;width:min(380px,90vw);max-height:50vh;overflow:auto;margin:0;padding:5px;list-style:none;background:var(--panel);border:1px solid var(--line);border-radius:10px;box-shadow:var(--shadow);z-index:3}
-#results:empty{display:none}
+#results:empty,#results[hidden]{display:none}
 #results button{display:flex;gap:10px;width:100%;text-align:left;justify-content:space-between}
-#results [aria-current=true] button{background:var(--soft)}
 .name{overflow-wrap:anywhere;unicode-bidi:plaintext}
 #results .name{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden}
 #results .muted{flex:none;max-width:45%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -66,7 +65,8 @@ dd{margin:0;overflow-wrap:anywhere;unicode-bidi:plaintext}
 .list button{text-align:left;padding:2px 6px;margin-left:-6px;overflow-wrap:anywhere}
 .list .muted{margin-left:6px}
 code{font:12px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere;white-space:pre-wrap}
-footer{position:absolute;left:12px;bottom:12px;max-width:calc(100% - 24px);display:flex;flex-wrap:wrap;gap:4px 16px;align-items:center;padding:7px 13px;background:var(--panel);border:1px solid var(--line);border-radius:10px;font-size:12px;color:var(--muted)}
+footer{display:flex;flex-wrap:wrap;gap:3px 16px;align-items:center;padding:7px 16px;background:var(--panel);border-top:1px solid var(--line);font-size:12px;color:var(--muted)}
 footer:empty{display:none}
 footer span{display:inline-flex;gap:6px;align-items:center}
+@media (max-width:640px){aside{top:auto;bottom:12px;max-height:55%}.search{margin-left:0;flex:1}.search input{width:100%}#found:empty{display:none}h1{max-width:90vw}}
 @media print{header .search,.tools,aside,footer{display:none}}`;

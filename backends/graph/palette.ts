@@ -49,8 +49,8 @@ const DARK_HUES = [
 export interface Theme {
   readonly tones: Tones;
   readonly hues: readonly Tint[];
-  /** The colours of boxes by state. */
-  readonly states: Readonly<Record<NodeState, Tint>>;
+  /** The colours of boxes by state; of several nodes, in several. */
+  readonly states: Readonly<Record<NodeState | "mixed", Tint>>;
   /** The stronger colours of the states' marks. */
   readonly marks: Readonly<Record<NodeState, string>>;
 }
@@ -71,6 +71,7 @@ export const LIGHT: Theme = {
     maybe: tint("#fffaf2", "#d19a45"),
     failed: tint("#ffebe8", "#e8655f"),
     "not needed": tint("#f4f6f8", "#a9b0ba"),
+    mixed: tint("#ffffff", "#94a1b3"),
   },
   marks: {
     stored: "#128a5b",
@@ -97,6 +98,7 @@ export const DARK: Theme = {
     maybe: tint("#221b10", "#9e7029"),
     failed: tint("#421c19", "#c4524d"),
     "not needed": tint("#1d222a", "#525b69"),
+    mixed: tint("#1a212c", "#66738a"),
   },
   marks: {
     stored: "#61c594",
@@ -108,7 +110,7 @@ export const DARK: Theme = {
 };
 
 /** The class of a state's elements. */
-export function stateClass(state: NodeState): string {
+export function stateClass(state: NodeState | "mixed"): string {
   return `ff-${state.replace(" ", "-")}`;
 }
 
@@ -125,11 +127,25 @@ export function themeRules({ tones, hues, states, marks }: Theme): string {
     `.ff-cluster{fill:${tones.cluster.fill};stroke:${tones.cluster.stroke}}`,
     ...hues.map(({ fill, stroke }, i) => `.ff-hue-${i} .ff-box{fill:${fill};stroke:${stroke}}`),
   ];
-  for (const [state, { fill, stroke }] of Object.entries(states) as [NodeState, Tint][]) {
-    rules.push(
-      `.${stateClass(state)} .ff-box{fill:${fill};stroke:${stroke}}`,
-      `.ff-mark.${stateClass(state)}{fill:${marks[state]}}`,
-    );
+  for (const [state, { fill, stroke }] of Object.entries(states)) {
+    rules.push(`.${stateClass(state as NodeState)} .ff-box{fill:${fill};stroke:${stroke}}`);
+  }
+  for (const [state, fill] of Object.entries(marks)) {
+    rules.push(`.ff-mark.${stateClass(state as NodeState)}{fill:${fill}}`);
   }
   return rules.map((rule) => `.ff ${rule}`).join("");
+}
+
+/** How a box is coloured: by state where one is known, else by function. */
+export function colorOf(
+  { state, summary, hue }: {
+    readonly state: NodeState | undefined;
+    readonly summary: { readonly counts: ReadonlyMap<NodeState, number> };
+    readonly hue: number;
+  },
+): Tint & { readonly name: string } {
+  const known = state ?? (summary.counts.size > 1 ? "mixed" : undefined);
+  if (known !== undefined) return { ...LIGHT.states[known], name: stateClass(known) };
+  const at = hue % LIGHT.hues.length;
+  return { ...LIGHT.hues[at], name: `ff-hue-${at}` };
 }

@@ -34,7 +34,7 @@ export async function render(
   if (boxes > MOST_BOXES || links > MOST_LINKS) throw tooLarge(picture);
   let layout: Layout;
   try {
-    layout = await layOut(dot);
+    layout = await layOut(dot, looseBoxes(picture));
   } catch (error) {
     // Of the stack, or of WebAssembly's memory.
     throw error instanceof RangeError || error instanceof WebAssembly.RuntimeError
@@ -45,6 +45,14 @@ export async function render(
   if (format === "svg") return toSvg(laidOut);
   const { toPage } = await import("./page.ts");
   return await toPage(laidOut);
+}
+
+function looseBoxes({ boxes, links, clusters }: Picture): number[] {
+  const tied = new Set([
+    ...links.flatMap(({ from, to }) => [from, to]),
+    ...clusters.flatMap(({ boxes }) => boxes),
+  ]);
+  return [...boxes.keys()].filter((box) => !tied.has(box));
 }
 
 function tooLarge({ boxes, links }: Picture, cause?: unknown): RangeError {

@@ -6,7 +6,7 @@ import { type Face, FONTS, MARK_ROOM, PADDING, STACK } from "./face.ts";
 import { type Cluster, type Link, type Picture, RULE_WORDS } from "./fold.ts";
 import type { Area, Layout, Point, Way } from "./layout.ts";
 import { markOf } from "./marks.ts";
-import { DARK, LIGHT, stateClass, themeRules } from "./palette.ts";
+import { colorOf, DARK, LIGHT, stateClass, themeRules } from "./palette.ts";
 import { count, escapeXml, fit, showBytes, showDuration, widthOf } from "./text.ts";
 
 /** What a picture is drawn from. */
@@ -209,12 +209,7 @@ function drawBox(face: Face, middle: Point | undefined, box: number): string {
   const stack = face.isStack ? STACK : 0;
   const [width, height] = [face.width - 2 * ring - stack, face.height - 2 * ring - stack];
   const [left, top] = [middle[0] - face.width / 2, middle[1] - face.height / 2];
-  const { fill, stroke } = face.state === undefined
-    ? LIGHT.hues[face.hue % LIGHT.hues.length]
-    : LIGHT.states[face.state];
-  const color = face.state === undefined
-    ? `ff-hue-${face.hue % LIGHT.hues.length}`
-    : stateClass(face.state);
+  const { fill, stroke, name } = colorOf(face);
   const dash = face.state === "maybe" || face.state === "not needed"
     ? ` stroke-dasharray="4 3"`
     : "";
@@ -225,7 +220,7 @@ function drawBox(face: Face, middle: Point | undefined, box: number): string {
     ? `<rect class="ff-box ff-ring" ${rect(0.6, 0.6, face.width - 1.2, face.height - 1.2)} ` +
       `rx="${ROUND + ring}" fill="none" style="fill:none" stroke="${stroke}" stroke-width="1.2"/>`
     : "";
-  return `<g class="ff-node ${color}" data-box="${box}" ` +
+  return `<g class="ff-node ${name}" data-box="${box}" ` +
     `transform="translate(${number(left)} ${number(top)})"><title>${
       escapeLines(face.tip)
     }</title>` +

@@ -33,7 +33,7 @@ const OTHER = 620;
 const WIDE = 1_050;
 const IS_WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f000}-\u{3ffff}]/u;
-const BOLDER = 1.07;
+const BOLDER = 1.1;
 
 /** How wide a text is, for a size; there is no screen to measure it on. */
 export function widthOf(text: string, size: number, isBold = false): number {

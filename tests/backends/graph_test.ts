@@ -382,7 +382,7 @@ describe("A large graph", () => {
     ]);
     assert.ok(
       texts.includes(
-        "2,000 nodes in 5 boxes: calls of one function that read alike, and are read alike, are one box",
+        "2,000 nodes in 5 boxes: calls of one function that read and are read alike are one box",
       ),
     );
   });
