@@ -16,12 +16,10 @@ import { Keeper, UNREADABLE } from "./keeper.ts";
 import { CHECK, findBlocked, HAVE, MAYBE_READ, READ, RUN } from "./plan.ts";
 import { Readiness } from "./readiness.ts";
 import type { RunOutcome, RunSetup } from "./run_setup.ts";
-import { Tries } from "./tries.ts";
+import { later, Tries } from "./tries.ts";
 
 // Long enough to cost nothing, short enough for Ctrl-C, timers and progress to be served.
 const YIELD_AFTER_MS = 50;
-// The real one, whatever a test puts in its place.
-const later = setTimeout;
 // If so many nodes take no longer than this, they are small.
 const SMALL_NODES = 16;
 const SMALL_MS = 1;

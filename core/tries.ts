@@ -7,6 +7,9 @@ import { isPromiseLike, PhaseFailure } from "./node_host.ts";
 import { type Policy, retryDelay, timerDelay } from "./policy.ts";
 import type { Watchers } from "./watchers.ts";
 
+/** The runtime's own timer, whatever a test puts in its place: for what has to go on. Retries and limits keep to the test's. */
+export const later = setTimeout;
+
 /** What tries need of their run. */
 export interface TriesSetup {
   readonly graph: Graph;
