@@ -113,7 +113,7 @@ function skipReason({ language, file, notRun, text }: Block): string | false {
 
 for (const page of pages) {
   describe(page.path, () => {
-    const reader = page.blocks.length > 0 ? new Reader() : undefined;
+    let reader: Reader | undefined;
     after(() => reader?.remove());
     let printed = "";
     let skip: string | false = false;
@@ -123,7 +123,8 @@ for (const page of pages) {
       const what = [block.language, block.file].filter(Boolean).join(" ");
       const why = skip ? ` (not run: ${skip})` : "";
       it(`holds in line ${block.line}: ${what}${why}`, { skip, timeout: 300_000 }, async () => {
-        printed = await follow(reader!, block, printed);
+        reader ??= new Reader();
+        printed = await follow(reader, block, printed);
       });
     }
 
