@@ -67,6 +67,24 @@ function testMeaning(name: string, make: MakePlanned, { isRemote, numRuns }: Edi
       assert.ok(areAll || numRuns < 100, JSON.stringify(tally));
     });
 
+    it("and with nodes selected in the targets' place runs what it would for these targets", async () => {
+      const picks = fc.array(fc.nat(), { minLength: 1, maxLength: 3 });
+      await fc.assert(
+        fc.asyncProperty(randomGraph(), picks, async (description, picks) => {
+          const { plugin, ran } = observer();
+          const wf = make(makeRandomGraph(description).targets, { plugins: [plugin] });
+          const names = wf.findNodes();
+          const selected = new Set(picks.map((n) => names[n % names.length]));
+          (wf as unknown as { select(pattern: string): void }).select([...selected].join("|"));
+          const targets = names.filter((name) => selected.has(name)).map(Number);
+          const { expected, runnable } = makeRandomGraph({ ...description, targets });
+          assert.deepEqual(await wf.run(), expected);
+          assert.deepEqual(ran.map(Number).sort((a, b) => a - b), runnable);
+        }),
+        { numRuns },
+      );
+    });
+
     it("of the original's graphs, with classes", async () => {
       const index = fc.nat({ max: parityCases.length - 1 });
       await fc.assert(

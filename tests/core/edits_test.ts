@@ -119,7 +119,7 @@ describe("Edits of a plain script", () => {
   const workspace = new Workspace();
   after(() => workspace.remove());
 
-  it("carry functions to workers, also where another edit was refused", async () => {
+  it("carry functions to workers, also where another edit was refused", () => {
     const library = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
     workspace.write(
       "script.ts",
