@@ -96,13 +96,14 @@ function needsOf(settings: NodeSettings | undefined): string[] {
     ...memory === undefined ? [] : [showBytes(memory)],
     ...Object.entries(resources ?? {}).map(([name, n]) => `${name} ${n}`),
     ...maxRetries ? [maxRetries === 1 ? "1 retry" : `${maxRetries} retries`] : [],
-    ...timeoutMs === undefined || timeoutMs === Infinity
-      ? []
-      : [`≤ ${
-        showDuration(timeoutMs).replace(/\.0+ s$| 0 s$/, (end) => end.startsWith(".") ? " s" : "")
-      }`],
+    ...timeoutMs === undefined || timeoutMs === Infinity ? [] : [showLimit(timeoutMs)],
     ...settings.isStored === false ? ["not stored"] : [],
   ];
+}
+
+/** `≤ 30 s`: limits are round numbers, of which parts that are nothing say nothing. */
+function showLimit(timeoutMs: number): string {
+  return `≤ ${showDuration(timeoutMs).replace(/\.0+(?= )/, "").replace(/(?<=h|min) 0 .*$/, "")}`;
 }
 
 function pluginsOf({ plugins }: Graph, record: NodeRecord): string[] {

@@ -96,7 +96,7 @@ describe("GraphWorkflow", () => {
     }).setStored(false).setPlugin(randomState({ seed: 1 }));
     const { boxes, texts } = readSvg(await wf.run());
     assert.match(boxes[1].lines[2], /^2 CPU · 4\.0 GB · _model.*· randomState$/);
-    assert.match(boxes[1].tip, /3 retries · ≤ 1 min 0 s · not stored/);
+    assert.match(boxes[1].tip, /3 retries · ≤ 1 min · not stored/);
     assert.ok(texts.includes("3 nodes · with randomState"));
   });
 
