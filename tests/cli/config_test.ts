@@ -158,18 +158,18 @@ const own = initializer({ remote: () => { Math.random = (before => () => before(
     assertRefused(await inFolder("tasks"), /says that nothing is stored: name the place/);
   });
 
-  it("goes along with a selection of nodes, of which its patterns need not find all", async () => {
+  it("edits nodes before some of them are selected, or run again", async () => {
     const file = project(
       "selected",
       configOf(`{ rules: [
         { query: "three", replaceFunction: () => 0 },
-        { query: "one", replaceFunction: () => 7 },
+        { query: "one|two", collapse: "pair" },
       ] }`),
     );
-    const { stdout, stderr } = await run(file, "--select", "two", "--no-storage");
-    assert.equal(stdout, "two: 8\n", stderr);
-    const rerun = await run(file, "--rerun", "tow", "--no-storage");
-    assertRefused(rerun, /No node's whole name matches "tow"/);
+    const { stdout, stderr } = await run(file, "--select", "pair", "--no-storage");
+    assert.equal(stdout, "pair: { one: 1, two: 2 }\n", stderr);
+    const rerun = await run(file, "--rerun", "two", "--no-storage");
+    assertRefused(rerun, /No node's whole name matches "two"\. There are pair, three\./);
   });
 });
 
