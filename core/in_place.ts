@@ -28,12 +28,12 @@ export class InPlace {
     const args = fillFrom(graph, i, values);
     const instance = graph.instances[i];
     const receiver = instance < 0 ? undefined : values[instance];
-    const replacement = settingsOf(graph, i)?.replacement;
     const plugins = this.#initializations.size > 0 ? this.#initializations.get(node) : undefined;
     const context = new TryContext();
-    const action = definition.kind === "group"
-      ? () => this.#functionOf(definition)(...args)
-      : () => invoke(definition, replacement?.fn, receiver, args);
+    const fn = definition.kind === "group"
+      ? this.#functionOf(definition)
+      : settingsOf(graph, i)?.replacement?.fn;
+    const action = () => invoke(definition, fn, receiver, args);
     const environment = plugins && new Environment();
     if (environment) context.enter(environment);
     const outcome = runAsTry(

@@ -7,8 +7,9 @@ export class TryContext {
   #controller: AbortController | undefined;
   readonly #onAsked: ((controller: AbortController) => void) | undefined;
   /** Why the try is not waited for any more; `undefined` while it is. */
-  over: { readonly reason: unknown } | undefined;
-  #environments: Environment[] | undefined;
+  declare over?: { readonly reason: unknown };
+  /** What was prepared for the running code. Neither is made before it is needed, as most nodes never do. */
+  declare private environments?: Environment[];
 
   /** `onAsked` is called when the node asks for its signal. */
   constructor(onAsked?: (controller: AbortController) => void) {
@@ -32,12 +33,12 @@ export class TryContext {
 
   /** Notes what the running code was prepared by. */
   enter(environment: Environment): void {
-    (this.#environments ??= []).push(environment);
+    (this.environments ??= []).push(environment);
   }
 
   /** Undoes it, as the next try of a node is to have the environment that it should. */
   leave(): void {
-    for (const environment of this.#environments?.reverse() ?? []) {
+    for (const environment of this.environments?.reverse() ?? []) {
       // What an undo throws has no node any more that it could fail.
       (async () => await environment.leave())().catch(() => {});
     }

@@ -3,6 +3,7 @@
 import type { AnyClass, AnyFunction } from "./callable.ts";
 import type { Definition } from "./definition.ts";
 import type { NodePhase } from "./errors.ts";
+import type { Group } from "./node.ts";
 import type { NodeInfo, PluginHooks, Undo } from "./plugin.ts";
 
 /** A plugin's hook with the data that the host prepared for the node. */
@@ -21,18 +22,19 @@ export class PhaseFailure {
   ) {}
 }
 
-/** Calls a definition; `receiver` is the instance that a method is called on. */
+/** Calls a definition, or what is in its place; `receiver` is the instance that a method is called on. */
 export function invoke(
-  definition: Definition,
+  definition: Definition | Group,
   replacement: AnyFunction | undefined,
   receiver: unknown,
   args: readonly unknown[],
 ): unknown {
   if (replacement) return replacement(...args);
-  const { target, kind } = definition;
+  // A group is run by what is in its place.
+  const { target, kind, method } = definition as Definition;
   if (kind === "function") return (target as AnyFunction)(...args);
   if (kind === "constructor") return new (target as AnyClass)(...args);
-  return (receiver as Record<string, AnyFunction>)[definition.method!](...args);
+  return (receiver as Record<string, AnyFunction>)[method!](...args);
 }
 
 /** What is wrong with a node's value that is a node itself. */
