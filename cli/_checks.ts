@@ -12,7 +12,7 @@ import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
 import { FileStorage } from "../storage/mod.ts";
 import { type LoadedConfig, openConfigured } from "./_config.ts";
-import { exitCodeOf, explainError } from "./_errors.ts";
+import { CommandError, exitCodeOf, explainError } from "./_errors.ts";
 import { provideLibrary } from "./_library.ts";
 import { DEFAULT_STORAGE } from "./_stored.ts";
 import { count, showBytes, showDuration } from "./_text.ts";
@@ -48,8 +48,8 @@ const LONGEST_MS = 30_000;
 async function withinTime<T>(action: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const message = `There was no answer within ${showDuration(LONGEST_MS)}.`;
-    timer = setTimeout(() => reject(new Error(message)), LONGEST_MS);
+    const message = `There was no answer within ${LONGEST_MS / 1_000} seconds.`;
+    timer = setTimeout(() => reject(new CommandError(message)), LONGEST_MS);
   });
   try {
     return await Promise.race([action, late]);
@@ -120,7 +120,7 @@ async function askWorker(folder: string, isolation: "thread" | "process") {
     onWarning: (message) => warnings.push(message),
   }).run();
   if (value !== 42 || worker === undefined || worker === "host") {
-    throw new Error(`No worker answered. ${warnings.join(" ")}`);
+    throw new CommandError(`No worker answered. ${warnings.join(" ")}`);
   }
   const took = showDuration(performance.now() - started);
   return { status: "ok", found: `answered in ${took}` } as const;
@@ -153,7 +153,9 @@ async function tryStorage(storage: Storage): Promise<void> {
   try {
     await storage.save(workflow, "value", 42);
     const value = await storage.readTask(workflow, "value");
-    if (value !== 42) throw new Error(`${storage.location} gave another value than it was given.`);
+    if (value !== 42) {
+      throw new CommandError(`${storage.location} gave another value than it was given.`);
+    }
   } finally {
     await storage.removeWorkflow(workflow).catch(() => {});
     // Nothing is to be left behind where nothing was.

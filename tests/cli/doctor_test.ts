@@ -65,6 +65,22 @@ describe("fuse doctor", () => {
     assert.match(unknown.checks.get("storage")!.found, /kind "tape"/);
   });
 
+  it("ends with 3 where a server does not answer, and shows no secret", async () => {
+    const given = {
+      AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+      AWS_ACCESS_KEY_ID: "AKIAEXAMPLE",
+      AWS_SECRET_ACCESS_KEY: "hidden-from-all",
+    };
+    const before = { ...process.env };
+    Object.assign(process.env, given);
+    const { code, checks, stdout } = await ask("--storage", "s3://bucket/prefix");
+    for (const name of Object.keys(given)) delete process.env[name];
+    Object.assign(process.env, before);
+    assert.equal(code, 3);
+    assert.match(checks.get("storage")!.found, /http:\/\/127\.0\.0\.1:9 can't be reached/);
+    assert.doesNotMatch(stdout, /hidden-from-all/);
+  });
+
   it("tries the storage of the configuration, in which it leaves what was there", async () => {
     mkdirSync(join(workspace.path, "kept/mnist"), { recursive: true });
     workspace.write(
