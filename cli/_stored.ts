@@ -9,6 +9,8 @@ import type { Storage } from "../core/storage.ts";
 import { FileStorage, storageFactory } from "../storage/mod.ts";
 import { addConfigOptions, type ConfigFlags, loadConfig, openConfigured } from "./_config.ts";
 import { CommandError } from "./_errors.ts";
+import { say } from "./_output.ts";
+import { redirectConsole } from "./_progress.ts";
 import { quoted } from "./_text.ts";
 
 /** Where `fuse run` keeps results if nothing else is said. */
@@ -61,6 +63,8 @@ export async function openStored(flags: PlaceFlags): Promise<Storage> {
  */
 export async function openPlace(flags: PlaceFlags, isSilent = false): Promise<Storage> {
   if (flags.storage !== undefined) return storageFactory(flags.storage);
+  // What the configuration prints is no answer.
+  redirectConsole(say);
   const found = await loadConfig(flags, { folder: ".", check: false, isSilent });
   const storage = found && openConfigured(found);
   if (storage !== false) return storage ?? storageFactory(DEFAULT_STORAGE);

@@ -3,7 +3,6 @@
 import { existsSync } from "node:fs";
 import type { Storage } from "../core/storage.ts";
 import { FileStorage } from "../storage/mod.ts";
-import { redirectConsole } from "./_progress.ts";
 import { listWorkflows, openPlace } from "./_stored.ts";
 
 /** The names of the workflows in the storage that the words of a command name. */
@@ -25,8 +24,6 @@ async function quietly(
   words: readonly string[],
   list: (storage: Storage) => Promise<string[]>,
 ): Promise<string[]> {
-  // What a configuration prints is no word to complete.
-  redirectConsole(() => {});
   try {
     const storage = await openPlace({
       storage: valueOf("--storage", words),

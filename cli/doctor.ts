@@ -14,8 +14,9 @@ import {
 } from "./_checks.ts";
 import { CONFIG_NAMES, loadConfig, type LoadedConfig } from "./_config.ts";
 import { explainError } from "./_errors.ts";
-import { writeOut } from "./_output.ts";
+import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
+import { redirectConsole } from "./_progress.ts";
 import { addPlaceOptions, type PlaceFlags } from "./_stored.ts";
 import { count, escapeAllButLines } from "./_text.ts";
 import { describeProgram, programLine } from "./version.ts";
@@ -45,6 +46,8 @@ Exit codes: 0 all that is needed works, 2 the configuration is wrong, 3 storage,
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {
+  // What the configuration prints is no finding.
+  redirectConsole(say);
   const [config, loaded] = await checkConfiguration(flags);
   const programs = checkPrograms();
   const checks = [

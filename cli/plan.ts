@@ -5,6 +5,7 @@ import { LocalWorkflow } from "../backends/local.ts";
 import type { NodePlan } from "../core/find_reuse.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
+import { redirectConsole } from "./_progress.ts";
 import { count, escapeControls } from "./_text.ts";
 import { addWorkflowOptions, chooseWorkflow, type WorkflowFlags } from "./_workflow.ts";
 
@@ -30,6 +31,8 @@ Exit codes: 0 done, 2 the workflow or its configuration is wrong, 3 storage, 64 
 }
 
 async function plan(file: string, flags: WorkflowFlags): Promise<void> {
+  // What files print as they are loaded is no plan.
+  redirectConsole(say);
   const { targets, options, configure } = await chooseWorkflow(file, flags);
   const onWarning = (message: string) => say(`warning: ${message}`);
   const backend = await configure(new LocalWorkflow(targets, { ...options, onWarning }));

@@ -158,6 +158,24 @@ const own = initializer({ remote: () => { Math.random = (before => () => before(
     assertRefused(await inFolder("tasks"), /says that nothing is stored: name the place/);
   });
 
+  it("may print, which is kept apart from what is asked for", async () => {
+    const file = project(
+      "loud",
+      configOf(`{ storage: "." , observers: [] }`, `console.log("noise"); console.table([1]);`),
+    );
+    workspace.write("loud/workflow.ts", `console.log("more noise");\n${WORKFLOW}`);
+    const asked = [["run", file, "--no-check"], ["plan", file, "--no-check"], [
+      "tasks",
+      "workflow",
+    ]];
+    for (const [command, name, ...flags] of asked) {
+      const place = command === "tasks" ? ["--config", "loud/fuse.config.ts"] : [];
+      const { stdout, stderr } = await fuse(command, name, "--json", ...flags, ...place);
+      assert.doesNotThrow(() => JSON.parse(stdout), stdout);
+      assert.match(stderr, /^noise$/m);
+    }
+  });
+
   it("edits nodes before some of them are selected, or run again", async () => {
     const file = project(
       "selected",
