@@ -13,6 +13,7 @@ import { chooseFormat } from "../backends/graph/output.ts";
 import type { Storage } from "../core/storage.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
+import { redirectConsole } from "./_progress.ts";
 import { count } from "./_text.ts";
 import { addWorkflowOptions, chooseWorkflow, type WorkflowFlags } from "./_workflow.ts";
 
@@ -77,6 +78,8 @@ Exit codes: 0 done, 2 the workflow or its configuration is wrong, 3 the storage 
 }
 
 async function graph(file: string, flags: GraphFlags): Promise<void> {
+  // What files print as they are loaded is no drawing.
+  redirectConsole(say);
   const path = choosePath(file, flags);
   // Before the workflow is loaded, which may take long.
   if (path !== undefined && !flags.force) checkOwn(path);

@@ -164,6 +164,8 @@ const own = initializer({ remote: () => { Math.random = (before => () => before(
       configOf(`{ storage: "." , observers: [] }`, `console.log("noise"); console.table([1]);`),
     );
     workspace.write("loud/workflow.ts", `console.log("more noise");\n${WORKFLOW}`);
+    const drawn = await fuse("graph", file, "--no-check", "--format", "dot");
+    assert.match(drawn.stdout, /^(?!.*noise)[^]*digraph/, drawn.stderr);
     const asked = [["run", file, "--no-check"], ["plan", file, "--no-check"], [
       "tasks",
       "workflow",
