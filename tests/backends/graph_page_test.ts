@@ -133,7 +133,8 @@ describe("A page of a graph, in a browser", { skip }, () => {
     await page.keyboard.press("Shift+Enter");
     assert.match(await panelOf(page), /^model 3\n/);
     const { x, width } = await placeOf(page, "model 3");
-    assert.ok(x > 0 && x + width < 740, "beside the panel");
+    const panel = (await page.locator("aside").boundingBox())!;
+    assert.ok(Math.abs(x + width / 2 - panel.x / 2) < 20, "in the middle of what the panel leaves");
 
     await page.fill("#search", "compare");
     await page.click("#results button");
@@ -176,6 +177,9 @@ describe("A page of a graph, in a browser", { skip }, () => {
     await page.keyboard.press("Enter");
     assert.match(await panelOf(page), /^model 2\n/);
     await page.keyboard.press("Escape");
+    assert.equal(await focused(), "model 2");
+    await page.keyboard.press("Enter");
+    await page.click("aside .close");
     assert.equal(await focused(), "model 2");
     await page.keyboard.press("ArrowUp");
     assert.equal(await focused(), "data");
@@ -234,6 +238,22 @@ describe("A page of a graph, in a browser", { skip }, () => {
     const told = await panelOf(page);
     assert.match(told, /^model 1234\nfit[^]*\{ rate: 1234 \}[^]*One of the 1,998 in its box/);
     assert.equal(await page.locator(".ff-node.chosen").count(), 1);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  it("brings what is found near, where all is too small to be read", async () => {
+    const data = load().setName("data");
+    const models = Array.from(
+      { length: 150 },
+      (_, i) => fit(data.rows, { rate: i }).setName(`model ${i}`),
+    );
+    const { page, complaints, close } = await open(compare(...models), { fold: "never" });
+    assert.ok((await placeOf(page, "model 77")).width < 20);
+    await page.fill("#search", "model 77");
+    await page.press("#search", "Enter");
+    const { x, y, width } = await placeOf(page, "model 77");
+    assert.ok(width > 60 && x > 0 && x < 700 && y > 50 && y < 700);
     assert.deepEqual(complaints, []);
     await close();
   });

@@ -406,12 +406,13 @@ describe("A large graph", () => {
   it("of one long chain is a box that reads itself", async () => {
     let last = sum(1);
     for (let i = 0; i < 999; i++) last = sum(last, 1);
-    const { boxes, links } = readSvg(await draw(fit([last], 1)).run());
+    const { boxes, links, texts } = readSvg(await draw(fit([last], 1)).run());
     assert.deepEqual(boxes.map(({ lines, badge }) => badge ?? lines[0].slice(0, 3)), [
       "×1,000",
       "fit",
     ]);
     assert.deepEqual(links.map((link) => link.slice(0, 9)), ["sum → sum", "sum → fit"]);
+    assert.ok(texts.some((text) => text.includes("that follow one another")));
   });
 
   it("of a thousand different functions is folded by layers", async () => {
