@@ -165,7 +165,8 @@ const own = initializer({ remote: () => { Math.random = (before => () => before(
     );
     workspace.write("loud/workflow.ts", `console.log("more noise");\n${WORKFLOW}`);
     const drawn = await fuse("graph", file, "--no-check", "--format", "dot");
-    assert.match(drawn.stdout, /^(?!.*noise)[^]*digraph/, drawn.stderr);
+    assert.match(drawn.stdout, /digraph/, drawn.stderr);
+    assert.doesNotMatch(drawn.stdout, /noise/);
     const asked = [["run", file, "--no-check"], ["plan", file, "--no-check"], [
       "tasks",
       "workflow",
