@@ -99,9 +99,12 @@ async function follow(reader: Reader, block: Block, printed: string): Promise<st
 const OWN = /^(?:\$ )?(?!(?:deno|bun) (?:run|test|-A|\S+\.ts))(?<program>deno|bun) /m;
 
 /** Why a block can't be followed here. */
-function skipReason({ language, file, notRun, text }: Block): string | false {
+function skipReason({ blocks }: Pick<Page, "blocks">, at: number): string | false {
+  const { language, file, notRun, text } = blocks[at];
   if (notRun !== undefined) return notRun;
   if (file !== undefined) return false;
+  // Output of what was not run is not there either.
+  if (language === "text" && at > 0) return skipReason({ blocks }, at - 1);
   if (language === "python") return skipWithout(PYTHON);
   if (!SHELLS.includes(language)) return false;
   const own = OWN.exec(text)?.groups?.program;
@@ -111,22 +114,45 @@ function skipReason({ language, file, notRun, text }: Block): string | false {
   return missing !== undefined && `${missing} is not there`;
 }
 
+/** What becomes of each block of a page. */
+type Outcomes = readonly Promise<string>[];
+
+const started = new Map<Page, Outcomes>();
+const readers: Promise<void>[] = [];
+after(() => Promise.all(readers));
+
+/** Follows a page, and the next one beside it, as most of the time programs start and types are checked. */
+function outcomesOf(page: Page): Outcomes {
+  for (const due of pages.slice(pages.indexOf(page)).slice(0, 2)) {
+    if (!started.has(due)) started.set(due, start(due));
+  }
+  return started.get(page)!;
+}
+
+function start(page: Page): Outcomes {
+  const reader = new Reader();
+  let printed = Promise.resolve("");
+  const outcomes = page.blocks.map((block, at) => {
+    const outcome = printed.then((last) =>
+      skipReason(page, at) === false ? follow(reader, block, last) : last
+    );
+    printed = outcome.catch(() => "");
+    return outcome;
+  });
+  readers.push(printed.then(() => reader.remove()));
+  return outcomes;
+}
+
 for (const page of pages) {
   describe(page.path, () => {
-    let reader: Reader | undefined;
-    after(() => reader?.remove());
-    let printed = "";
-    let skip: string | false = false;
-    for (const block of page.blocks) {
-      // Output of what was not run is not there either.
-      skip = block.language === "text" && skip || skipReason(block);
-      const what = [block.language, block.file].filter(Boolean).join(" ");
+    page.blocks.forEach(({ line, language, file }, at) => {
+      const skip = skipReason(page, at);
+      const what = [language, file].filter(Boolean).join(" ");
       const why = skip ? ` (not run: ${skip})` : "";
-      it(`holds in line ${block.line}: ${what}${why}`, { skip, timeout: 300_000 }, async () => {
-        reader ??= new Reader();
-        printed = await follow(reader, block, printed);
+      it(`holds in line ${line}: ${what}${why}`, { skip, timeout: 300_000 }, async () => {
+        await outcomesOf(page)[at];
       });
-    }
+    });
 
     it("links to what is there", () => assert.deepEqual(brokenLinks(page), []));
   });
