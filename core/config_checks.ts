@@ -44,15 +44,22 @@ const RULE: Fields = {
   remove: checkBoolean,
 };
 
-const REMOTE_ARGS: Fields = Object.fromEntries(
-  Object.entries(REMOTE_ARG_CHECKS).map(([key, expectedOf]) => [
-    key,
-    (value, path) => {
-      const expected = expectedOf(value);
-      if (expected !== undefined) throw wrongValue(path, expected, value);
-    },
-  ]),
-);
+const REMOTE_ARGS: Fields = {
+  ...Object.fromEntries(Object.entries(REMOTE_ARG_CHECKS).map(([key, check]) => [key, as(check)])),
+  resources: (value, path) => {
+    // Each by its own path.
+    const entries = Object.entries(checkRecord(value, path));
+    for (const [name, amount] of entries) as(REMOTE_ARG_CHECKS.numCpus)(amount, `${path}.${name}`);
+  },
+};
+
+/** A check of another kind: it gives what a value must be, if it is not that. */
+function as(expectedOf: (value: unknown) => string | undefined) {
+  return (value: unknown, path: string): void => {
+    const expected = expectedOf(value);
+    if (expected !== undefined) throw wrongValue(path, expected, value);
+  };
+}
 
 // What means something to workers only.
 const OF_WORKERS = ["workers", "isolation", "resources"];
@@ -103,14 +110,18 @@ function checkFields(value: unknown, path: string, fields: Fields): void {
 }
 
 function checkRecord(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null) {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === null || prototype === Object.prototype) {
+      return value as Record<string, unknown>;
+    }
   }
-  throw wrongValue(path, "an object", value);
+  throw wrongValue(path, "a plain object", value);
 }
 
 function checkList(value: unknown, path: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
+  // With the holes, which are nothing to go by either.
+  if (Array.isArray(value)) return Array.from(value);
   throw wrongValue(path, "a list", value);
 }
 
@@ -218,5 +229,7 @@ function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "a list";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  const { name } = (value.constructor ?? Object) as { name?: string };
+  return name === "Object" ? "an object" : `an instance of ${name}`;
 }

@@ -97,8 +97,9 @@ describe("A configuration", () => {
 
 describe("A wrong configuration is refused", () => {
   const wrong: [config: unknown, path: string, message: RegExp][] = [
-    [null, "", /it must be an object: current value is null/],
-    [[], "", /it must be an object: current value is a list/],
+    [null, "", /it must be a plain object: current value is null/],
+    [[], "", /it must be a plain object: current value is a list/],
+    [Promise.resolve({}), "", /a plain object: current value is an instance of Promise/],
     [{ wrokers: 2 }, "wrokers", /'wrokers' is no setting: known are .*workers/],
     [{ workers: "4" }, "workers", /'workers' must be a whole number from 1 to 1024: .* is "4"/],
     [{ workers: 1.5 }, "workers", /current value is 1\.5/],
@@ -110,10 +111,16 @@ describe("A wrong configuration is refused", () => {
     [{ storage: { kind: "file", option: {} } }, "storage.option", /known are kind, options/],
     [{ observers: [randomState] }, "observers[0]", /before it has its options: call it/],
     [{ rules: {} }, "rules", /'rules' must be a list: current value is an object/],
+    [{ rules: new Array(1) }, "rules[0]", /'rules\[0\]' must be a plain object: .* undefined/],
     [{ rules: [{}, { qurey: "x" }] }, "rules[1].qurey", /no setting: known are query/],
     [{ rules: [{ query: "(" }] }, "rules[0].query", /wrong\. Cannot find nodes by the pattern/],
     [{ rules: [{ remoteArgs: { cpus: 1 } }] }, "rules[0].remoteArgs.cpus", /known are numCpus/],
     [{ rules: [{ remoteArgs: { numCpus: "1" } }] }, "rules[0].remoteArgs.numCpus", /a number/],
+    [
+      { rules: [{ remoteArgs: { resources: { gpu: -1 } } }] },
+      "rules[0].remoteArgs.resources.gpu",
+      /at least 0: current value is -1/,
+    ],
     [{ rules: [{ plugins: [3] }] }, "rules[0].plugins[0]", /current value is 3/],
     [{ rules: [{ replaceFunction: add }] }, "rules[0].replaceFunction", /give the plain function/],
     [{ rules: [{ insertAfter: "f" }] }, "rules[0].insertAfter", /must be a function/],
@@ -125,6 +132,15 @@ describe("A wrong configuration is refused", () => {
       assert.throws(() => defineConfig(config as never), { name: "ConfigError", path, message });
     });
   }
+
+  it("by the compiler, too", () => {
+    // @ts-expect-error: a misspelled setting
+    assert.throws(() => defineConfig({ wrokers: 2 }));
+    // @ts-expect-error: a wrong value
+    assert.throws(() => defineConfig({ backend: "ray" }));
+    // @ts-expect-error: a misspelled key of a rule
+    assert.throws(() => defineConfig({ rules: [{ remoteArgs: { cpus: 1 } }] }));
+  });
 
   it("where a pattern finds nothing, with the names that there are", () => {
     assert.throws(() => local({ rules: [{ query: "tow", stored: false }] }), {
