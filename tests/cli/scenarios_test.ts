@@ -34,15 +34,22 @@ export default total([scale(1), scale(2).setName("two")]).setName("sum");
 
 // Busy long enough for both workers to be needed.
 const PLACES = `import { workflow } from "functionfuse";
+import { existsSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 
-const place = workflow(function place(_: number) {
-  for (const start = performance.now(); performance.now() - start < 200;);
+// Each waits for the other one, so that they need two workers.
+const place = workflow(async function place(own: number, other: number) {
+  writeFileSync("place-" + own, "");
+  while (!existsSync("place-" + other)) await new Promise((done) => setTimeout(done, 5));
   return { pid: process.pid, isMainThread, random: Math.random() };
 });
-export default ({ from = 0 }: { from?: number }) => [place(from), place(from + 1)];
+export default ({ from = 0 }: { from?: number }) => [place(from, from + 1), place(from + 1, from)];
 `;
+
+/** For a run that is to wait anew: numbers that none had before. */
+let numbersUsed = 10;
+const newNumbers = () => `from=${numbersUsed += 2}`;
 
 const CONFIG = `import { defineConfig } from "functionfuse/config";
 import { randomState } from "functionfuse/plugins";
@@ -144,7 +151,7 @@ export default workflow(function check() {
     for (const isolation of ["thread", "process"]) {
       const { value, stderr, pid } = await runJson(
         "places/places.ts",
-        ...["--isolation", isolation, "--no-storage"],
+        ...["--isolation", isolation, "--no-storage", "--param", newNumbers()],
       );
       assert.doesNotMatch(stderr, /run on the host/);
       const places: Place[] = value;
