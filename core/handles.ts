@@ -3,18 +3,15 @@
 import { captureArguments } from "./arguments.ts";
 import type { AnyClass } from "./callable.ts";
 import { type Definition, methodDefinition, methodNames } from "./definition.ts";
+import { noteName } from "./names.ts";
 import { type ItemKey, ItemRecord, KIND, NodeRecord, RECORD, recordOf } from "./node.ts";
 import { isImportedForDefinitions } from "./node_context.ts";
-import { CallSite } from "./place.ts";
 
 // Destructuring takes what it names; only a spread or a loop would go on and on.
 const MOST_DESTRUCTURED = 1_000;
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 const CONVERSIONS = new Set(["toString", "valueOf", "toLocaleString", "toJSON"]);
 const MAX_NAME_LENGTH = 1_000;
-// Noting a place costs a few microseconds, so graphs with more names than anybody reads go without.
-const MOST_NAMED_PLACES = 30_000;
-let namedPlaces = 0;
 
 /** The proxy of a function's or method's node. */
 export function nodeHandle(record: NodeRecord): object {
@@ -59,8 +56,7 @@ export function nameNode(
     );
   }
   checkName(name, `Cannot name "${record.name}"`);
-  const isNoted = namedPlaces++ < MOST_NAMED_PLACES;
-  record.rename(name, isNoted ? CallSite.of(callee) : undefined);
+  record.rename(name, noteName(callee));
 }
 
 /** Refuses what can't be a name of a node; `what` begins the message. */

@@ -2,7 +2,7 @@
 
 import { GraphError } from "./errors.ts";
 import type { NodeRecord } from "./node.ts";
-import { showPlace } from "./place.ts";
+import { CallSite, showPlace } from "./place.ts";
 
 /** What finds nodes by name: a regular expression or its source, which must match the whole name. */
 export type Pattern = RegExp | string;
@@ -39,6 +39,15 @@ function tryFlags(wrap: (flags: string) => RegExp, flags: string): RegExp {
   }
 }
 
+// Noting a place costs a few microseconds, so graphs with more names than anybody reads go without.
+const MOST_NOTED = 30_000;
+let noted = 0;
+
+/** Where a name is given: of each graph's first names, until the graph is checked. */
+export function noteName(callee: (...args: never[]) => unknown): CallSite | undefined {
+  return noted++ < MOST_NOTED ? CallSite.of(callee) : undefined;
+}
+
 /**
  * Refuses nodes of one name.
  *
@@ -48,6 +57,7 @@ function tryFlags(wrap: (flags: string) => RegExp, flags: string): RegExp {
  * @throws {GraphError} If two nodes have the same name, showing both places.
  */
 export function checkNames(nodes: readonly NodeRecord[]): void {
+  noted = 0;
   const seen = new Map<string, NodeRecord>();
   const see = (node: NodeRecord, name: string) => {
     const other = seen.get(name);

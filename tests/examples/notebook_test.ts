@@ -94,15 +94,19 @@ function textOf({ data }: Output, type: string): string | undefined {
 describe("The notebook of the digits example", { skip }, () => {
   it("draws the stored results in the Deno kernel", { timeout: 600_000 }, async () => {
     const place = await demoResults();
-    const ended = await execute(place);
-    assert.equal(ended.code, 0, ended.stderr);
-    const outputs = readOutputs(join(folder, "done.ipynb"));
+    // Publishing is best effort in ZeroMQ: on a busy machine, the kernel may drop what its reader is slow to take.
+    let outputs: Output[] = [];
+    for (let tries = 0; tries < 3 && outputs.length < 4; tries++) {
+      const ended = await execute(place);
+      assert.equal(ended.code, 0, ended.stderr);
+      outputs = readOutputs(join(folder, "done.ipynb"));
+    }
     assert.ok(outputs.every(({ output_type }) => output_type !== "error"));
     const [table] = outputs.map((output) => textOf(output, "text/markdown"));
     assert.match(table!, /\n\| knn_predict \| predictKnn \| \d+ \| \d+\.\d\d \|\n/);
 
     const [bars, confusion, misread, ...others] = figuresOf(outputs);
-    assert.ok(misread && others.length === 0, ended.stderr);
+    assert.ok(misread && others.length === 0);
     const rows = await storageFactory(place).readTask("mnist", "compare") as {
       classifier: string;
       accuracy: number;
