@@ -5,7 +5,7 @@ import { clearLine, cursorTo } from "node:readline";
 import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { definePlugin, type Plugin, type RunEnd, type RunStart } from "../core/plugin.ts";
-import { count, showDuration } from "./_text.ts";
+import { count, endSentence, showDuration } from "./_text.ts";
 
 /** Shows a run, and keeps what nodes print away from it. */
 export interface Progress {
@@ -43,6 +43,8 @@ export function createProgress(options: ProgressOptions): Progress {
     },
     onNodeStart({ name }) {
       state.running.add(name);
+      // More than was planned may run, as where a call of an instance turns out to need the earlier ones.
+      state.total = Math.max(state.total, state.done + state.running.size);
       screen.draw();
     },
     onNodeEnd({ name }, { durationMs, isStored, reason }) {
@@ -55,7 +57,7 @@ export function createProgress(options: ProgressOptions): Progress {
       state.total--;
     },
     onNodeError({ name }, { error, willRetry }) {
-      if (willRetry) screen.log(`${error.message} Trying again.`);
+      if (willRetry) screen.log(`${endSentence(error.message)} Trying again.`);
       state.running.delete(name);
     },
     onRunEnd(end) {

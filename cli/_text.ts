@@ -34,6 +34,11 @@ export function quoted(name: string): string {
   return `"${cut(escapeControls(name), MOST_SHOWN)}"`;
 }
 
+/** A text that another sentence may follow. */
+export function endSentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
 /** `1 task`, `2,000 tasks`. */
 export function count(n: number, what: string): string {
   return `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;

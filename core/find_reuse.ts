@@ -60,7 +60,10 @@ export interface NodePlan {
   readonly action: "stored" | "run" | "not needed";
   /** Why it runs. */
   readonly reason?: string;
-  /** Of one that runs, whether that is certain; else it runs only if a value that it reads turns out to have changed. */
+  /**
+   * Of one that runs, whether that is certain; else it runs only if a value that it reads turns out to have changed, or if a
+   * call does for which it has to run again.
+   */
   readonly isCertain?: boolean;
 }
 
@@ -71,15 +74,52 @@ export async function planNodes(
   const { graph, scope } = search;
   const reuse = await findReuse({ ...search, initializations: initializeOnHost(graph) });
   const actions = planRun(graph, reuse && availableBefore(reuse), scope);
+  const followers = findFollowers(graph, actions, reuse);
   return graph.nodes.map(({ name, definition }, i) => {
     const node = { name, definition: definition.name };
     const isConstructor = definition.kind === "constructor";
+    const follows = followers.get(i);
+    if (follows !== undefined) return { ...node, action: "run", reason: follows, isCertain: false };
     if (actions[i] === RUN || (actions[i] === CHECK && !isConstructor)) {
       const reason = whyItRuns(graph, reuse, i);
       return { ...node, action: "run", reason, isCertain: actions[i] === RUN };
     }
     return { ...node, action: reuse?.standing(i) === "right" ? "stored" : "not needed" };
   });
+}
+
+/**
+ * What runs as well if a call that is to be checked has to: its instance is made anew, with all earlier calls and what these
+ * read. Each with the reason.
+ */
+function findFollowers(
+  graph: Graph,
+  actions: Uint8Array,
+  reuse: Reuse | undefined,
+): ReadonlyMap<number, string> {
+  const { nodes, previous, inputs, inputOffsets } = graph;
+  const found = new Map<number, string>();
+  const isConstructor = (i: number) => nodes[i].definition.kind === "constructor";
+  const runs = (i: number) =>
+    found.has(i) || actions[i] === RUN || (actions[i] === CHECK && !isConstructor(i));
+  const add = (i: number, reason: string) => {
+    if (runs(i)) return;
+    found.set(i, reason);
+    for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
+      const input = inputs[at];
+      if (reuse?.standing(input) !== "right") add(input, `"${nodes[i].name}" may run`);
+    }
+  };
+  actions.forEach((action, i) => {
+    if (action !== CHECK) return;
+    for (let before = previous[i]; before >= 0; before = previous[before]) {
+      add(
+        before,
+        isConstructor(before) ? "a call of it may run" : "a later call of its instance may run",
+      );
+    }
+  });
+  return found;
 }
 
 /** What is there before anything has run. */
