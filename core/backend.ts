@@ -103,7 +103,7 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     this.#options = { ...options };
     this.#warn = options.onWarning ?? warn;
     this.#storage = options.storage;
-    this.#holder = { graph: buildGraph(targets) };
+    this.#holder = { graph: buildGraph(targets), warn: this.#warn };
     this.#checkNewNames();
     for (const plugin of options.plugins ?? []) {
       for (const part of flattenPlugin(plugin)) {

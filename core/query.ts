@@ -10,6 +10,7 @@ import type { Graph, NodeSettings } from "./graph.ts";
 import { checkName, handleOf } from "./handles.ts";
 import { withMembers } from "./initializers.ts";
 import { compilePattern, type Pattern } from "./names.ts";
+import { explainNoMatch } from "./no_match.ts";
 import type { NodeRecord } from "./node.ts";
 import { isImportedForDefinitions } from "./node_context.ts";
 import { CallSite } from "./place.ts";
@@ -29,6 +30,8 @@ export function findNumbers(graph: Graph, pattern: Pattern | undefined): number[
 /** Where a backend has its graph: edits put another one in its place. */
 export interface GraphHolder {
   graph: Graph;
+  /** Takes warnings for the user. */
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -45,6 +48,7 @@ export class Query {
   #seen: Graph;
   #nodes: readonly NodeRecord[];
   readonly #pattern: Pattern | undefined;
+  #isToldOfNone = false;
 
   /** @ignore Made by `backend.query(pattern)`. */
   constructor(holder: GraphHolder, pattern: Pattern | undefined) {
@@ -92,12 +96,15 @@ export class Query {
    */
   setRemoteArgs(args: RemoteArgs): this {
     extendPolicy(undefined, args);
-    return this.#set((settings) => ({ policy: extendPolicy(settings.policy, args) }));
+    return this.#set(
+      "setRemoteArgs",
+      (settings) => ({ policy: extendPolicy(settings.policy, args) }),
+    );
   }
 
   /** Adds a plugin, after those that were set before. */
   setPlugin(plugin: Plugin): this {
-    const nodes = new Set(this.#current());
+    const nodes = new Set(this.#found("setPlugin"));
     const { plugins } = this.#holder.graph;
     for (const part of flattenPlugin(plugin)) plugins.push({ plugin: part, nodes });
     return this;
@@ -110,7 +117,7 @@ export class Query {
         `Cannot set whether nodes are stored as 'isStored' must be true or false: current value is ${isStored}.`,
       );
     }
-    return this.#set(() => ({ isStored }));
+    return this.#set("setStored", () => ({ isStored }));
   }
 
   /**
@@ -133,7 +140,7 @@ export class Query {
         }.`,
       );
     }
-    return this.#set(() => ({ replacement: { fn, origin } }));
+    return this.#set("replaceFunction", () => ({ replacement: { fn, origin } }));
   }
 
   /**
@@ -212,6 +219,7 @@ export class Query {
     if (isImportedForDefinitions()) return this;
     this.#edit(removeNodes(this.#holder.graph, new Set(this.#some("remove"))));
     this.#nodes = [];
+    this.#isToldOfNone = true;
     return this;
   }
 
@@ -230,27 +238,36 @@ export class Query {
     return this;
   }
 
-  #set(change: (settings: NodeSettings) => NodeSettings): this {
+  #set(what: string, change: (settings: NodeSettings) => NodeSettings): this {
     const { settings: all } = this.#holder.graph;
-    for (const node of this.#current()) {
+    for (const node of this.#found(what)) {
       const settings = all.get(node) ?? {};
       all.set(node, { ...settings, ...change(settings) });
     }
     return this;
   }
 
+  /** The nodes; to set something for none is allowed, but most likely a mistake in the pattern. */
+  #found(what: string): readonly NodeRecord[] {
+    const nodes = this.#current();
+    if (nodes.length === 0 && !this.#isToldOfNone && !isImportedForDefinitions()) {
+      this.#isToldOfNone = true;
+      const why = explainNoMatch(this.#pattern, this.#allNames());
+      this.#holder.warn(`The call of ${what} sets nothing, as ${why}`);
+    }
+    return nodes;
+  }
+
+  #allNames(): string[] {
+    return this.#holder.graph.nodes.map(({ name }) => name);
+  }
+
   /** The nodes, at least one: an edit of nothing is a mistake in the pattern. */
   #some(what: string): readonly NodeRecord[] {
     const nodes = this.#current();
     if (nodes.length > 0) return nodes;
-    const { graph } = this.#holder;
-    const names = graph.nodes.slice(0, MOST_SHOWN).map(({ name }) => name);
-    if (graph.nodes.length > MOST_SHOWN) names.push("…");
-    const pattern = this.#pattern instanceof RegExp ? this.#pattern.source : this.#pattern;
     throw new GraphError(
-      `Cannot ${what} nodes, as no node's whole name matches ${
-        JSON.stringify(pattern)
-      }. There are ${names.join(", ")}.`,
+      `Cannot ${what} nodes, as ${explainNoMatch(this.#pattern, this.#allNames())}`,
       { reason: "no-match" },
     );
   }
@@ -266,8 +283,6 @@ export class Query {
     return this.#nodes;
   }
 }
-
-const MOST_SHOWN = 20;
 
 function notThere(gone: NodeRecord, { nodes }: Graph): GraphError {
   const group = nodes.find((node) =>
@@ -295,6 +310,7 @@ function givenFunction(what: string, fn: AnyFunction, method: AnyFunction): Orig
     : isGenerator(fn)
     ? "a generator, whose result could be read only once: return an array"
     : undefined;
-  if (kind !== undefined) throw new TypeError(`Cannot ${what} as "${fn.name}" is ${kind}.`);
+  const name = fn.name === "" ? "'fn'" : `"${fn.name}"`;
+  if (kind !== undefined) throw new TypeError(`Cannot ${what} as ${name} is ${kind}.`);
   return noteGiven(fn, method);
 }

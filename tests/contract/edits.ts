@@ -746,6 +746,7 @@ function testRefusals(name: string, make: MakePlanned): void {
         [nodes.give, /"give" is a workflow function/],
         [class Wrong {}, /"Wrong" is a class/],
         [function* wrong() {}, /"wrong" is a generator/],
+        [(() => function* () {})(), /as 'fn' is a generator/],
       ];
       for (const [value, text] of wrong) {
         for (const method of ["insertBefore", "insertAfter", "replaceFunction"] as const) {
