@@ -31,6 +31,11 @@ const ENTRIES: Readonly<Record<string, { readonly url: string; load(): Promise<o
 /** The names by which workflow files import this library. */
 export const LIBRARY_NAMES: readonly string[] = Object.keys(ENTRIES);
 
+/** Where the module of each name is; files, where this is no executable. */
+export const LIBRARY_URLS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(ENTRIES).map(([name, { url }]) => [name, url]),
+);
+
 function entry(path: string, load: () => Promise<object>) {
   return { url: new URL(path, import.meta.url).href, load };
 }

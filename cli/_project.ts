@@ -1,7 +1,20 @@
 /** The files of a new project. */
 
+import { fileURLToPath } from "node:url";
 import { VERSION } from "../core/version.ts";
 import { escapeControls } from "./_text.ts";
+
+/**
+ * Where a project finds the library, for its tests and for editors: in the source that `fuse` runs from, in the package that
+ * it is installed as, or in a package that has yet to be brought, as an executable has none beside it.
+ */
+export type LibraryPlace =
+  | { readonly kind: "source"; readonly urls: Readonly<Record<string, string>> }
+  | { readonly kind: "package"; readonly folder: string }
+  | { readonly kind: "none" };
+
+/** The package that stands in for what an executable can't point to. */
+export const PACKAGE_FILE = `functionfuse-${VERSION}.tgz`;
 
 /** A file: its text, and what it is in a few words. */
 export interface ProjectFile {
@@ -11,22 +24,26 @@ export interface ProjectFile {
 }
 
 /** The files of a project whose folder has this name, in the order in which people should read them. */
-export function projectFiles(folder: string): readonly ProjectFile[] {
+export function projectFiles(folder: string, library: LibraryPlace): readonly ProjectFile[] {
   return [
     { name: "workflow.ts", text: WORKFLOW, about: "what is computed" },
     { name: "statistics.ts", text: STATISTICS, about: "plain functions for it" },
     { name: "fuse.config.ts", text: CONFIG, about: "how it is run" },
     { name: "workflow_test.ts", text: TEST, about: "a test, for deno test and bun test" },
-    { name: "README.md", text: readme(folder), about: "what to do next" },
-    { name: "deno.json", text: json(DENO), about: "for editors and tests with Deno" },
+    { name: "README.md", text: readme(folder, library), about: "what to do next" },
+    {
+      name: "deno.json",
+      text: json(denoConfig(library)),
+      about: "for editors and tests with Deno",
+    },
     {
       name: "package.json",
-      text: json(packageOf(folder)),
+      text: json(packageOf(folder, library)),
       about: "for editors and tests with Bun",
     },
     {
       name: "tsconfig.json",
-      text: json(TYPESCRIPT),
+      text: json(typescriptConfig(library)),
       about: "for editors with TypeScript's own server",
     },
     { name: ".gitignore", text: "node_modules/\n.fuse/\n", about: "what git leaves out" },
@@ -108,9 +125,9 @@ test("the summary is the mean of the batches", async () => {
 });
 `;
 
-function readme(folder: string): string {
+function readme(folder: string, library: LibraryPlace): string {
   return `\
-# ${escapeControls(folder).replace(/[\\\\\`*_{}[\\]<>#|]/g, "\\\\$&") || "A workflow"}
+# ${escapeControls(folder).replace(/[\\`*_{}[\]<>#|]/g, "\\$&") || "A workflow"}
 
 \`\`\`sh
 fuse run workflow.ts                   # run it on all cores; results are kept in .fuse/
@@ -119,37 +136,70 @@ fuse run workflow.ts --param batches=16
 fuse plan workflow.ts                  # what a run would do, and why
 fuse tasks workflow                    # what is stored
 fuse read workflow summary             # one of the results
-deno test -A                           # or: bun install && bun test
+deno test -A                           # its test; with Bun: bun test
 \`\`\`
 
 - \`workflow.ts\` is what is computed. Change it, and just what that changes runs again.
 - \`statistics.ts\` has plain functions that it uses.
 - \`fuse.config.ts\` is how it is run: workers, storage, resources, retries, plugins, other functions in the place of some.
 - \`workflow_test.ts\` tests it with values in the places of some nodes.
+
+${LIBRARY_NOTES[library.kind]}
 `;
 }
 
-const DENO = { imports: { functionfuse: `jsr:@functionfuse/functionfuse@^${VERSION}` } };
+/** What somebody must know of it who runs tests, opens an editor, or moves the project. */
+const LIBRARY_NOTES: Readonly<Record<LibraryPlace["kind"], string>> = {
+  source: `\
+Files that \`fuse\` runs find the library by themselves. Tests and editors find it by \`deno.json\` (Deno) and \`tsconfig.json\`
+(Bun, TypeScript), which name the clone of Function Fuse that made this project: elsewhere, change its path in both.`,
+  package: `\
+Files that \`fuse\` runs find the library by themselves. Tests and editors find it in \`node_modules\`: \`npm install\` or
+\`bun install\` puts it there, from where \`package.json\` names it. Elsewhere, name the package there instead.`,
+  none: `\
+Files that \`fuse\` runs find the library by themselves. Tests and editors need it as a package, once:
 
-const TYPESCRIPT = {
-  compilerOptions: {
-    target: "esnext",
-    module: "preserve",
-    moduleResolution: "bundler",
-    allowImportingTsExtensions: true,
-    noEmit: true,
-    strict: true,
-  },
+1. In a clone of Function Fuse, \`deno task npm\` makes \`dist/${PACKAGE_FILE}\`. Copy that into this folder.
+2. \`npm install\` or \`bun install\`, here.`,
 };
 
-function packageOf(folder: string): object {
+function denoConfig(library: LibraryPlace): object {
+  // What node_modules has is found there; without it, packages come from the cache of Deno.
+  return library.kind === "source"
+    ? { nodeModulesDir: "none", imports: library.urls }
+    : { nodeModulesDir: "manual" };
+}
+
+function typescriptConfig(library: LibraryPlace): object {
+  const files = library.kind === "source"
+    ? Object.entries(library.urls).filter(([, url]) => url.startsWith("file:"))
+    : [];
+  // Bun follows them, too.
+  const paths = Object.fromEntries(
+    files.map(([name, url]) => [name, [fileURLToPath(url).replaceAll("\\", "/")]]),
+  );
+  return {
+    compilerOptions: {
+      target: "esnext",
+      module: "preserve",
+      moduleResolution: "bundler",
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      strict: true,
+      ...files.length > 0 && { paths },
+    },
+  };
+}
+
+function packageOf(folder: string, library: LibraryPlace): object {
   // Names of packages are lower-case words.
   const name = folder.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "");
+  const from = library.kind === "package" ? library.folder : PACKAGE_FILE;
   return {
     name: name.slice(0, 100) || "workflow",
     private: true,
     type: "module",
-    dependencies: { functionfuse: `^${VERSION}` },
+    ...library.kind !== "source" && { dependencies: { functionfuse: `file:${from}` } },
   };
 }
 

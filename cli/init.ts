@@ -4,9 +4,12 @@ import { Command, InvalidArgumentError } from "commander";
 import * as fs from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { isStandalone } from "../backends/parallel/bundle.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
+import { LIBRARY_URLS } from "./_library.ts";
 import { writeOut, writeWhole } from "./_output.ts";
-import { projectFiles } from "./_project.ts";
+import { type LibraryPlace, PACKAGE_FILE, projectFiles } from "./_project.ts";
 import { escapeControls, quoted } from "./_text.ts";
 
 /** The command. */
@@ -35,7 +38,8 @@ function checkFolder(folder: string): string {
 }
 
 async function init(folder: string): Promise<void> {
-  const files = projectFiles(basename(resolve(folder)));
+  const library = findLibrary();
+  const files = projectFiles(basename(resolve(folder)), library);
   checkFree(folder, files.map(({ name }) => name));
   makeFolder(folder);
   for (const { name, text } of files) writeWhole(join(folder, name), text);
@@ -47,8 +51,24 @@ async function init(folder: string): Promise<void> {
     `Made ${here === "" ? "a project in this folder" : escapeControls(here)}:\n${
       listed.join("")
     }\n` +
-      `Next:\n${steps.map((step) => `  ${step}\n`).join("")}`,
+      `Next:\n${[...steps, ...stepsToTest(library)].map((step) => `  ${step}\n`).join("")}` +
+      (library.kind === "none"
+        ? `\nIts test and editors need the library as a package, ${PACKAGE_FILE}: README.md says how to get it.\n`
+        : ""),
   );
+}
+
+/** The library that this very command is part of. */
+function findLibrary(): LibraryPlace {
+  if (isStandalone) return { kind: "none" };
+  if (import.meta.url.endsWith(".ts")) return { kind: "source", urls: LIBRARY_URLS };
+  return { kind: "package", folder: fileURLToPath(new URL("..", import.meta.url)) };
+}
+
+/** What comes after the first run: its test. */
+function stepsToTest({ kind }: LibraryPlace): string[] {
+  const test = process.versions.deno ? "deno test -A" : "bun test";
+  return kind === "source" ? [test] : kind === "package" ? ["npm install", test] : [];
 }
 
 /** Everything that is in the way is told at once. */

@@ -3,61 +3,61 @@
  *
  * Deno takes packages by `npm:` specifiers, which also hold where this library is imported by URL and no import map or
  * `package.json` of ours is in force; other runtimes take them from `node_modules`. The versions are those of
- * `package.json`.
+ * `package.json`. Types are taken by the same specifiers, so that they hold there, too.
  */
 
 const isDeno = "Deno" in globalThis;
 
 /** Text for values with cycles, shared references and JavaScript's own types. */
-export const { DevalueError, parse, stringify } =
+export const { DevalueError, parse, stringify }: typeof import("npm:devalue@6.0.3") =
   await (isDeno ? import("npm:devalue@6.0.3") : import("devalue"));
 
 /** Globs. */
-export const { default: picomatch } =
+export const { default: picomatch }: typeof import("npm:picomatch@4.0.7") =
   await (isDeno ? import("npm:picomatch@4.0.7") : import("picomatch"));
 
 // The heavy ones are loaded by who first needs them.
 
 /** The S3 client. */
-export const loadS3 = (): Promise<typeof import("@aws-sdk/client-s3")> =>
+export const loadS3 = (): Promise<typeof import("npm:@aws-sdk/client-s3@3.1169.0")> =>
   isDeno ? import("npm:@aws-sdk/client-s3@3.1169.0") : import("@aws-sdk/client-s3");
 
 /** The settings of the AWS SDK's S3 client. */
 export type S3ClientConfig = NonNullable<
-  ConstructorParameters<(typeof import("@aws-sdk/client-s3"))["S3Client"]>[0]
+  ConstructorParameters<(typeof import("npm:@aws-sdk/client-s3@3.1169.0"))["S3Client"]>[0]
 >;
 
 /** Chunked arrays in the format Zarr. */
-export const loadZarr = (): Promise<typeof import("zarrita")> =>
+export const loadZarr = (): Promise<typeof import("npm:zarrita@0.7.5")> =>
   isDeno ? import("npm:zarrita@0.7.5") : import("zarrita");
 
 /** Arrays in the format HDF5. */
-export const loadHdf5 = (): Promise<typeof import("h5wasm/node")> =>
+export const loadHdf5 = (): Promise<typeof import("npm:h5wasm@0.10.3/node")> =>
   isDeno ? import("npm:h5wasm@0.10.3/node") : import("h5wasm/node");
 
 /** Tables in memory and in the format Arrow IPC. */
-export const loadArrow = (): Promise<typeof import("apache-arrow")> =>
+export const loadArrow = (): Promise<typeof import("npm:apache-arrow@21.2.0")> =>
   isDeno ? import("npm:apache-arrow@21.2.0") : import("apache-arrow");
 
 /** A table in memory, as `apache-arrow` has it. */
-export type ArrowTable = import("apache-arrow").Table;
+export type ArrowTable = import("npm:apache-arrow@21.2.0").Table;
 
 /** Reads tables in the format Parquet. */
-export const loadParquet = (): Promise<typeof import("hyparquet")> =>
+export const loadParquet = (): Promise<typeof import("npm:hyparquet@1.31.5")> =>
   isDeno ? import("npm:hyparquet@1.31.5") : import("hyparquet");
 
 /** Writes tables in the format Parquet. */
-export const loadParquetWriter = (): Promise<typeof import("hyparquet-writer")> =>
+export const loadParquetWriter = (): Promise<typeof import("npm:hyparquet-writer@0.17.0")> =>
   isDeno ? import("npm:hyparquet-writer@0.17.0") : import("hyparquet-writer");
 
 /** Parses TypeScript. */
-export const loadParser = (): Promise<typeof import("@babel/parser")> =>
+export const loadParser = (): Promise<typeof import("npm:@babel/parser@8.1.2")> =>
   isDeno ? import("npm:@babel/parser@8.1.2") : import("@babel/parser");
 
 /** Tells which variable a name means. */
-export const loadScopes = (): Promise<typeof import("eslint-scope")> =>
+export const loadScopes = (): Promise<typeof import("npm:eslint-scope@9.1.2")> =>
   isDeno ? import("npm:eslint-scope@9.1.2") : import("eslint-scope");
 
 /** Parses JSON with comments, as lock files and configurations are written in. */
-export const loadJsonc = (): Promise<typeof import("jsonc-parser")> =>
+export const loadJsonc = (): Promise<typeof import("npm:jsonc-parser@3.3.1")> =>
   isDeno ? import("npm:jsonc-parser@3.3.1") : import("jsonc-parser");

@@ -8,7 +8,7 @@
 const isDeno = "Deno" in globalThis;
 
 /** Graphviz, compiled to WebAssembly. */
-export const loadGraphviz = (): Promise<typeof import("@viz-js/viz")> =>
+export const loadGraphviz = (): Promise<typeof import("npm:@viz-js/viz@3.31.0")> =>
   isDeno ? import("npm:@viz-js/viz@3.31.0") : import("@viz-js/viz");
 
 /** The source of `svg-pan-zoom`, which pages carry in them. */

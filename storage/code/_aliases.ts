@@ -1,6 +1,6 @@
 /** Whether an expression may give, or hold, something that others have, too. */
 
-import type { Variable } from "eslint-scope";
+import type { Variable } from "npm:eslint-scope@9.1.2";
 import { type Graph, memberAt, useAt } from "./_graph.ts";
 import { isFunctionSyntax, type Module } from "./_module.ts";
 import { type Call, chainOf } from "./_notes.ts";

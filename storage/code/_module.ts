@@ -1,6 +1,6 @@
 /** One module of the user's: its variables, what they refer to, and what it imports and exports. */
 
-import type { Scope, ScopeManager, Variable } from "eslint-scope";
+import type { Scope, ScopeManager, Variable } from "npm:eslint-scope@9.1.2";
 import { loadScopes } from "../_libraries.ts";
 import { type Notes, readNotes } from "./_notes.ts";
 import { loadParse } from "./_parse.ts";

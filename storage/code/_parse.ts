@@ -3,7 +3,7 @@
 import { loadParser } from "../_libraries.ts";
 import { END, isSyntax, keyName, START, Syntax, syntaxAt } from "./_syntax.ts";
 
-type Parse = (typeof import("@babel/parser"))["parse"];
+type Parse = (typeof import("npm:@babel/parser@8.1.2"))["parse"];
 type Options = NonNullable<Parameters<Parse>[1]>;
 
 const PLUGINS = [

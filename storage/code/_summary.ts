@@ -1,6 +1,6 @@
 /** What is noted of a piece of code, and small questions about its syntax. */
 
-import type { Variable } from "eslint-scope";
+import type { Variable } from "npm:eslint-scope@9.1.2";
 import { isFunctionSyntax, type Module, type Use } from "./_module.ts";
 import type { Call } from "./_notes.ts";
 import { isSyntax, type Syntax } from "./_syntax.ts";

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { PACKAGE_FILE, projectFiles } from "../../cli/_project.ts";
 import { type Ended, Workspace } from "../support/fuse.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -45,24 +46,51 @@ describe("fuse init", () => {
     assert.equal(again.stdout, first.stdout);
   });
 
-  it("has a test that passes", async () => {
-    await fuse("init", "tested");
-    const cwd = join(workspace.path, "tested");
-    const args = process.versions.deno
-      ? ["test", "-A", "--quiet", "--config", join(ROOT, "deno.json"), "workflow_test.ts"]
-      : ["test", "./workflow_test.ts"];
-    if (!process.versions.deno) {
-      mkdirSync(join(cwd, "node_modules"));
-      symlinkSync(ROOT, join(cwd, "node_modules/functionfuse"));
-    }
-    const env = { ...process.env, NO_COLOR: "1" };
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-      cwd,
-      env,
+  it("has a test that passes as it is, and says how to run it", async () => {
+    const made = await fuse("init", "tested");
+    const test = process.versions.deno ? "deno test -A" : "bun test";
+    assert.ok(made.stdout.endsWith(`\n  ${test}\n`), made.stdout);
+    const { status, stdout, stderr } = spawnSync(process.execPath, test.split(" ").slice(1), {
+      cwd: join(workspace.path, "tested"),
+      env: { ...process.env, NO_COLOR: "1" },
       encoding: "utf8",
     });
     assert.equal(status, 0, stdout + stderr);
     assert.match(stdout + stderr, /the summary is the mean of the batches/);
+  });
+
+  it("lets scripts import every entry of the library, with workers", async () => {
+    await fuse("init", "script");
+    const names = Object.keys(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).exports);
+    const imports = names.map((name) => `import "functionfuse${name.slice(1)}";\n`);
+    workspace.write(
+      "script/script.ts",
+      `${imports.join("")}import { ParallelWorkflow } from "functionfuse";
+import estimatePi from "./workflow.ts";
+const target = estimatePi({ batches: 2, darts: 10 });
+const { pi } = await new ParallelWorkflow(target, { workflowName: "pi", workers: 1 }).run();
+console.log(pi > 0);
+`,
+    );
+    const args = process.versions.deno ? ["run", "-A", "--check", "--quiet"] : ["run"];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...args, "script.ts"], {
+      cwd: join(workspace.path, "script"),
+      env: { ...process.env, NO_COLOR: "1" },
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, "true\n");
+  });
+
+  it("of a package or an executable names what its test needs, and how to get it", () => {
+    for (const library of [{ kind: "none" }, { kind: "package", folder: "/lib/ff" }] as const) {
+      const files = new Map(projectFiles("x", library).map(({ name, text }) => [name, text]));
+      const { dependencies } = JSON.parse(files.get("package.json")!);
+      const from = library.kind === "none" ? PACKAGE_FILE : library.folder;
+      assert.deepEqual(dependencies, { functionfuse: `file:${from}` });
+      assert.equal(JSON.parse(files.get("deno.json")!).imports, undefined);
+      assert.match(files.get("README.md")!, /`npm install` or\s+`bun install`/);
+    }
   });
 
   it("may be asked for in the current folder, beside other files", async () => {
