@@ -166,6 +166,22 @@ describe("The documentation", () => {
     assert.deepEqual(missing, []);
   });
 
+  it("keeps readers' files out of the project, and of one another's way", () => {
+    const folders = ["README.md", "docs/tutorial.md"].map((path) => {
+      const { text } = pages.find((page) => page.path === path)!;
+      const [, folder] = /^mkdir -p (\S+) && cd \1$/m.exec(text) ?? [];
+      assert.ok(folder, `${path} makes no folder`);
+      return folder;
+    });
+    // A configuration is looked for upward.
+    for (const folder of folders) {
+      const others = folders.filter((other) => other !== folder);
+      assert.ok(!others.some((other) => `${other}/`.startsWith(`${folder}/`)), folder);
+      const { status } = spawnSync("git", ["check-ignore", "-q", folder], { cwd: ROOT });
+      assert.equal(status, 0, `${folder} is not ignored by git`);
+    }
+  });
+
   it("passes the type check", {
     skip: isDeno ? false : "Deno has the compiler",
     timeout: 300_000,
