@@ -23,13 +23,11 @@ function failLate(error: unknown): void {
   leave(1);
 }
 
-const isBrokenPipe = (error: unknown) => (error as { code?: unknown }).code === "EPIPE";
-
 async function main(args: readonly string[]): Promise<never> {
   process.on("unhandledRejection", failLate);
   process.on("uncaughtException", failLate);
-  // Who reads only the beginning of a text, as head does, has not made anything fail.
-  process.stdout.on("error", (error) => isBrokenPipe(error) || failLate(error));
+  // Who writes values hears of it too. What can't be said on standard error, nobody can be told.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
     const { runProgram } = await import("./cli/_commands.ts");
     await runProgram(args);

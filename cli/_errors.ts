@@ -17,6 +17,9 @@ export class WorkflowFileError extends Error {
 /** The exit code of a command that was called wrongly. */
 export const EXIT_USAGE = 64;
 
+/** The exit code where a place can't be read or written, or has not what was asked for. */
+export const EXIT_STORAGE = 3;
+
 /** A command that can't do what it was asked to do, with all that there is to say about it. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
@@ -39,7 +42,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return 130;
   if (error instanceof CommandError) return error.exitCode;
   if (isFuseError(error, "NodeError")) return isFuseError(error.cause, "WorkerError") ? 4 : 1;
-  if (isFuseError(error, "StorageError", "CodecError")) return 3;
+  if (isFuseError(error, "StorageError", "CodecError")) return EXIT_STORAGE;
   if (isFuseError(error, "WorkerError", "EngineError")) return 4;
   return 2;
 }

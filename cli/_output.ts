@@ -2,20 +2,31 @@
 
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { CommandError, EXIT_USAGE } from "./_errors.ts";
+import { CommandError, EXIT_STORAGE, EXIT_USAGE } from "./_errors.ts";
 
-/** Writes to standard output, and waits until all of it has left; a reader that has gone is none to wait for. */
+/**
+ * Writes to standard output, and waits until all of it has left; a reader that has gone is none to wait for.
+ *
+ * @throws {CommandError} If it can't be written, saying why.
+ */
 export function writeOut(data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null) => {
-      if (!error || (error as NodeJS.ErrnoException).code === "EPIPE") resolve();
-      else reject(error);
+      if (!error || (error as NodeJS.ErrnoException).code === "EPIPE") return resolve();
+      const isFull = /ENOSPC|No space left/.test(error.message);
+      const why = isFull ? "the disk is full" : error.message;
+      reject(new CommandError(`Cannot write to standard output: ${why}.`, EXIT_STORAGE));
     };
     // Without a listener, the error would be thrown a second time, at nobody.
     process.stdout.once("error", done);
-    process.stdout.write(data, done);
+    try {
+      process.stdout.write(data, done);
+    } catch (error) {
+      // Deno throws what it finds at once.
+      done(error as Error);
+    }
   });
 }
 
@@ -60,24 +71,26 @@ export function writeWhole(path: string, data: string | Uint8Array): void {
       throw error;
     }
   } catch (error) {
-    throw new CommandError(`Cannot write ${path}: ${explain(error, path)}`);
+    throw new CommandError(`Cannot write ${path}: ${explain(error, path)}`, EXIT_STORAGE);
   }
 }
 
 function explain(error: unknown, path: string): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  // Whole, as ".." tells nothing.
+  const folder = resolve(dirname(path));
   switch (code) {
     case "ENOENT":
-      return `there is no folder ${dirname(path)}. Make it, or name another one.`;
+      return `there is no folder ${folder}. Make it, or name another one.`;
     case "ENOTDIR":
-      return `${dirname(path)} is no folder.`;
+      return `${folder} is no folder.`;
     case "ENOSPC":
     case "EDQUOT":
       return "the disk is full. Nothing was left behind.";
     case "EACCES":
     case "EPERM":
     case "EROFS":
-      return `this user may not write to ${dirname(path)}.`;
+      return `this user may not write to ${folder}. Name another one, or change its rights.`;
     case "ENAMETOOLONG":
       return "the name is too long.";
     default:

@@ -10,7 +10,13 @@ import { fileURLToPath } from "node:url";
 import { isStandalone } from "../backends/parallel/bundle.ts";
 import { readImports } from "../storage/code/mod.ts";
 import { addConfigOptions, type ConfigFlags, loadConfig } from "./_config.ts";
-import { CommandError, EXIT_USAGE, shortenPaths, WorkflowFileError } from "./_errors.ts";
+import {
+  CommandError,
+  EXIT_STORAGE,
+  EXIT_USAGE,
+  shortenPaths,
+  WorkflowFileError,
+} from "./_errors.ts";
 import { isUrl, loadModule } from "./_load.ts";
 import { checkTarget, say } from "./_output.ts";
 import { readManifest } from "./_manifest.ts";
@@ -53,7 +59,7 @@ All that the file imports goes along, also its packages from node_modules, and t
 needs no Deno, Bun, Node.js or fuse where it runs; on its first start it unpacks these files into the user's caches.
 It is for this machine's system and architecture.
 
-Exit codes: 0 done, 2 the workflow, its imports or the configuration are wrong, 4 no Bun to make it with, 64 usage.`,
+Exit codes: 0 done, 2 the workflow, its imports or the configuration are wrong, 3 the file can't be written, 4 no Bun to make it with, 64 usage.`,
     )
     .action(compile);
 }
@@ -87,12 +93,19 @@ const isFile = (path: string) => fs.statSync(path, { throwIfNoEntry: false })?.i
 
 /** Before any work is done for it. */
 function checkFolder(folder: string): void {
-  const shown = shortenPaths(folder);
-  if (!fs.existsSync(folder)) throw new CommandError(`There is no folder ${shown}: make it first.`);
+  if (!fs.existsSync(folder)) {
+    throw new CommandError(
+      `There is no folder ${shortenPaths(folder)}: make it first.`,
+      EXIT_STORAGE,
+    );
+  }
   try {
     fs.accessSync(folder, fs.constants.W_OK);
   } catch {
-    throw new CommandError(`Cannot make an executable in ${shown}: this user may not write to it.`);
+    throw new CommandError(
+      `Cannot make an executable in ${folder}: this user may not write to it. Name another folder (-o).`,
+      EXIT_STORAGE,
+    );
   }
 }
 

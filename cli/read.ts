@@ -24,7 +24,7 @@ export function readCommand(): Command {
   return addPlaceOptions(new Command("read"))
     .argument("<workflow>", "name of a stored workflow", checkName)
     .argument("<task>", "name of one of its tasks", checkName)
-    .option("--out <file>", "write the value to a file, in the format of its suffix", checkName)
+    .option("-o, --out <file>", "write the value to a file, in the format of its suffix", checkName)
     .addOption(
       new Option("--as <format>", "the format, for a file or for standard output").choices(FORMATS),
     )
@@ -45,11 +45,11 @@ Formats:
 
 Examples:
   fuse read mnist compare                       show it; of a large value, the beginning
-  fuse read mnist compare --out accuracy.csv    a table for spreadsheets
-  fuse read mnist project_test --out x.npy      an array for NumPy
+  fuse read mnist compare -o accuracy.csv       a table for spreadsheets
+  fuse read mnist project_test -o x.npy         an array for NumPy
   fuse read mnist compare --json | jq '.[0]'    for scripts
 
-Exit codes: 0 done, 2 the value does not fit the format or the file can't be written, 3 storage, 64 usage.`,
+Exit codes: 0 done, 2 the value does not fit the format, 3 the storage or the file, 64 usage.`,
     )
     .action(read);
 }
@@ -76,7 +76,7 @@ function chooseFormat({ as, json, out, force, all }: ReadFlags): Format | undefi
   const named = json ? "json" : as;
   const format = named ?? (out === undefined ? undefined : formatOf(out));
   if (out !== undefined) checkTarget(out, force ?? false);
-  else if (force) throw new CommandError("--force is for --out, which is not given.", EXIT_USAGE);
+  else if (force) throw new CommandError("--force is for -o, which is not given.", EXIT_USAGE);
   if (all && format !== undefined) {
     throw new CommandError(
       "--all is for showing a value; a file or another format always has all of it.",
@@ -85,7 +85,7 @@ function chooseFormat({ as, json, out, force, all }: ReadFlags): Format | undefi
   }
   if (format && out === undefined && !TEXT_FORMATS.includes(format) && process.stdout.isTTY) {
     throw new CommandError(
-      `${format.toUpperCase()} is not for a terminal: give a file (--out).`,
+      `${format.toUpperCase()} is not for a terminal: give a file (-o).`,
       EXIT_USAGE,
     );
   }

@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import type { Storage } from "../core/storage.ts";
-import { CommandError } from "./_errors.ts";
+import { CommandError, EXIT_STORAGE } from "./_errors.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import {
@@ -38,7 +38,7 @@ Examples:
 
 A journal holds no values and no messages of errors: those are on the screen of the run.
 
-Exit codes: 0 done, 2 there is no such run, 3 storage, 64 usage.`,
+Exit codes: 0 done, 3 storage (no such run there), 64 usage.`,
     )
     .action(runs);
 }
@@ -85,7 +85,7 @@ function findRun(
       ? `Several runs begin with ${quoted(id)}: ${shown.join(", ")}.`
       : `There is no run ${quoted(id)}.` +
         (shown.length > 0 ? ` The latest ones are ${shown.join(", ")}.` : " There is none at all."),
-    2,
+    EXIT_STORAGE,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { lstat, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { StorageError, type StorageReason } from "../../core/errors.ts";
 
 /** What a picture can be written as. */
@@ -62,7 +62,8 @@ export function chooseFormat(format: unknown, path: unknown): GraphFormat {
  * @throws {StorageError} If not.
  */
 export async function checkPath(path: string): Promise<void> {
-  const folder = dirname(path);
+  // Whole, as ".." tells nothing.
+  const folder = resolve(dirname(path));
   try {
     if (!(await stat(folder)).isDirectory()) {
       throw failure(path, "denied", `${folder} is no folder.`);
@@ -103,7 +104,8 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 
 function explain(path: string, error: unknown): StorageError {
   const { code, message } = error as NodeJS.ErrnoException;
-  const folder = dirname(path);
+  // Whole, as ".." tells nothing.
+  const folder = resolve(dirname(path));
   switch (code) {
     case "ENOENT":
       return failure(

@@ -291,11 +291,11 @@ describe("fuse read refuses to write", () => {
     mkdirSync(inside("closed"));
     chmodSync(inside("closed"), 0o500);
     const cases: [path: string, code: number, message: RegExp][] = [
-      ["no/where/x.json", 2, /there is no folder no\/where/],
-      ["mine.json/x.json", 2, /mine\.json is no folder/],
+      ["no/where/x.json", 3, /there is no folder no\/where/],
+      ["mine.json/x.json", 3, /mine\.json is no folder/],
       ["folder.json", 64, /is a folder/],
       ["/dev/null", 64, /no plain file|format/],
-      [`${"x".repeat(300)}.json`, 2, /too long/],
+      [`${"x".repeat(300)}.json`, 3, /too long/],
       ["x", 64, /Cannot tell the format of x: end its name with \.json/],
     ];
     // Who is root may write everywhere.
