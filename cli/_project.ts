@@ -23,6 +23,9 @@ export interface ProjectFile {
   readonly about: string;
 }
 
+/** Copies the package, as Deno reads no types behind a link. */
+export const NPM_INSTALL = "npm install --install-links";
+
 /** The files of a project whose folder has this name, in the order in which people should read them. */
 export function projectFiles(folder: string, library: LibraryPlace): readonly ProjectFile[] {
   return [
@@ -136,7 +139,7 @@ fuse run workflow.ts --param batches=16
 fuse plan workflow.ts                  # what a run would do, and why
 fuse tasks workflow                    # what is stored
 fuse read workflow summary             # one of the results
-deno test -A                           # its test; with Bun: bun test
+deno test -A                           # its test; or: bun test
 \`\`\`
 
 - \`workflow.ts\` is what is computed. Change it, and just what that changes runs again.
@@ -154,8 +157,8 @@ const LIBRARY_NOTES: Readonly<Record<LibraryPlace["kind"], string>> = {
 Files that \`fuse\` runs find the library by themselves. Tests and editors find it by \`deno.json\` (Deno) and \`tsconfig.json\`
 (Bun, TypeScript), which name the clone of Function Fuse that made this project: elsewhere, change its path in both.`,
   package: `\
-Files that \`fuse\` runs find the library by themselves. Tests and editors find it in \`node_modules\`: \`npm install\` or
-\`bun install\` puts it there, from where \`package.json\` names it. Elsewhere, name the package there instead.`,
+Files that \`fuse\` runs find the library by themselves. Tests and editors find it in \`node_modules\`: \`bun install\` or
+\`${NPM_INSTALL}\` puts it there, from where \`package.json\` names it. Elsewhere, name the package there instead.`,
   none: `\
 Files that \`fuse\` runs find the library by themselves. Tests and editors need it as a package, once:
 

@@ -9,7 +9,7 @@ import { isStandalone } from "../backends/parallel/bundle.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { LIBRARY_URLS } from "./_library.ts";
 import { writeOut, writeWhole } from "./_output.ts";
-import { type LibraryPlace, PACKAGE_FILE, projectFiles } from "./_project.ts";
+import { type LibraryPlace, NPM_INSTALL, PACKAGE_FILE, projectFiles } from "./_project.ts";
 import { escapeControls, quoted } from "./_text.ts";
 
 /** The command. */
@@ -67,8 +67,10 @@ function findLibrary(): LibraryPlace {
 
 /** What comes after the first run: its test. */
 function stepsToTest({ kind }: LibraryPlace): string[] {
-  const test = process.versions.deno ? "deno test -A" : "bun test";
-  return kind === "source" ? [test] : kind === "package" ? ["npm install", test] : [];
+  const { deno, bun } = process.versions;
+  const test = deno ? "deno test -A" : bun ? "bun test" : "node --test";
+  if (kind === "none") return [];
+  return kind === "source" ? [test] : [bun ? "bun install" : NPM_INSTALL, test];
 }
 
 /** Everything that is in the way is told at once. */
