@@ -7,6 +7,7 @@
 import { Backend, BACKEND_OPTIONS, type BackendOptions } from "../core/backend.ts";
 import type { ExecutorSetup } from "../core/passes.ts";
 import type { Executor } from "../core/executor.ts";
+import type { NodePlan } from "../core/find_reuse.ts";
 import { checkKeys } from "../core/options.ts";
 import type { Targets } from "../core/types.ts";
 import { isBundled, isStandalone, serveIfWorker } from "./parallel/bundle.ts";
@@ -15,6 +16,7 @@ import { WorkerPool } from "./parallel/worker_pool.ts";
 
 export { WorkerPool, type WorkerPoolOptions } from "./parallel/worker_pool.ts";
 export type { BackendOptions, RunOptions } from "../core/backend.ts";
+export type { NodePlan } from "../core/find_reuse.ts";
 
 /** What the parallel backend takes. */
 export interface ParallelOptions extends BackendOptions {
@@ -76,6 +78,18 @@ export class ParallelWorkflow<const T extends Targets> extends Backend<T> {
     checkKeys("make a backend", options, [...BACKEND_OPTIONS, ...OWN_OPTIONS]);
     super(targets, options, console.warn);
     this.#options = checkOptions(options);
+  }
+
+  /**
+   * Tells what a run would do with each node, in the order in which they were made, without running anything.
+   *
+   * @throws {GraphError} If a node needs more than there is: a run would be refused.
+   * @throws {StorageError} If the storage fails.
+   */
+  override async plan(): Promise<NodePlan[]> {
+    const { checkResources } = await import("./parallel/open.ts");
+    checkResources(this.graph, this.#options);
+    return await super.plan();
   }
 
   /** @internal How this backend carries out nodes. */

@@ -1,8 +1,8 @@
 /** `fuse plan`: what a run would do with each node, without running anything. */
 
 import { Command } from "commander";
-import { LocalWorkflow } from "../backends/local.ts";
 import type { NodePlan } from "../core/find_reuse.ts";
+import { addBackendOptions, type BackendFlags, createBackend } from "./_backend.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import { redirectConsole } from "./_progress.ts";
@@ -11,8 +11,9 @@ import { addWorkflowOptions, chooseWorkflow, type WorkflowFlags } from "./_workf
 
 /** The command. */
 export function planCommand(): Command {
-  return addWorkflowOptions(new Command("plan"))
-    .description("tell what a run would do with each node, and why, without running anything")
+  const command = addWorkflowOptions(new Command("plan"))
+    .description("tell what a run would do with each node, and why, without running anything");
+  return addBackendOptions(command)
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -30,12 +31,16 @@ Exit codes: 0 done, 2 the workflow or its configuration is wrong, 3 storage, 64 
     .action(plan);
 }
 
-async function plan(file: string, flags: WorkflowFlags): Promise<void> {
+async function plan(file: string, flags: WorkflowFlags & BackendFlags): Promise<void> {
   // What files print as they are loaded is no plan.
   redirectConsole(say);
-  const { targets, options, configure } = await chooseWorkflow(file, flags);
+  const workflow = await chooseWorkflow(file, flags);
+  const { options } = workflow;
   const onWarning = (message: string) => say(`warning: ${message}`);
-  const backend = await configure(new LocalWorkflow(targets, { ...options, onWarning }));
+  // That of the run, which refuses what it can't run.
+  const backend = await workflow.configure(
+    createBackend(workflow, flags, { ...options, onWarning }),
+  );
   const nodes = await backend.plan();
   if (flags.json) return await writeOut(`${toJson(nodes)}\n`);
   await writeOut(formatPlan(nodes));

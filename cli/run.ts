@@ -1,14 +1,12 @@
 /** `fuse run`: runs a workflow file and prints its targets' values. */
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import process from "node:process";
-import { LocalWorkflow } from "../backends/local.ts";
-import { ParallelWorkflow } from "../backends/parallel.ts";
-import type { Backend, BackendOptions } from "../core/backend.ts";
 import { recordOf } from "../core/node.ts";
 import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
-import { CommandError, EXIT_USAGE, Interrupted } from "./_errors.ts";
+import { addBackendOptions, type BackendFlags, createBackend } from "./_backend.ts";
+import { Interrupted } from "./_errors.ts";
 import { leave, reportExit } from "./_exit.ts";
 import { readWhole } from "./_lazy.ts";
 import type { LoadedWorkflow } from "./_load.ts";
@@ -23,40 +21,16 @@ import {
   type WorkflowFlags,
 } from "./_workflow.ts";
 
-interface RunFlags extends WorkflowFlags {
-  readonly backend?: "parallel" | "local";
-  readonly workers?: number;
-  readonly isolation?: "thread" | "process";
-  readonly resource?: Record<string, number>;
+interface RunFlags extends WorkflowFlags, BackendFlags {
   readonly keepGoing?: boolean;
 }
 
 /** The command. */
 export function runCommand(): Command {
-  return addWorkflowOptions(new Command("run"))
+  const command = addWorkflowOptions(new Command("run"))
     .description("run a workflow and print the values of its targets")
-    .option("--no-storage", "keep nothing and run everything")
-    .addOption(
-      new Option(
-        "--backend <name>",
-        "side by side in workers, or one after the other (default: parallel)",
-      )
-        .choices(["parallel", "local"]),
-    )
-    .option(
-      "--workers <count>",
-      "how many workers there are (default: the machine's cores)",
-      checkCount,
-    )
-    .addOption(
-      new Option("--isolation <kind>", "what a worker is (default: thread)")
-        .choices(["thread", "process"]),
-    )
-    .option(
-      "--resource <name=amount>",
-      "what there is for nodes to share; may be given again",
-      addResource,
-    )
+    .option("--no-storage", "keep nothing and run everything");
+  return addBackendOptions(command)
     .option("--keep-going", "when a node fails, run all that does not depend on it")
     .option("--no-keep-going", "when a node fails, end the run, whatever the configuration says")
     .option("--json", "print the values as one JSON document")
@@ -100,34 +74,6 @@ async function run(file: string, flags: RunFlags): Promise<void> {
   } finally {
     progress.stop();
   }
-}
-
-function createBackend(
-  { targets, config }: ChosenWorkflow,
-  flags: RunFlags,
-  options: BackendOptions,
-): Backend<readonly Target[]> {
-  const { backend = config.backend ?? "parallel" } = flags;
-  if (backend === "local") {
-    checkNoWorkers(flags);
-    return new LocalWorkflow(targets, options);
-  }
-  const { workers = config.workers, isolation = config.isolation } = flags;
-  const resources = { ...config.resources, ...flags.resource };
-  return new ParallelWorkflow(targets, { ...options, workers, isolation, resources });
-}
-
-/** What would be left out of account is refused. */
-function checkNoWorkers({ backend, workers, isolation, resource }: RunFlags): void {
-  const flag = Object.entries({ workers, isolation, resource }).find(([, value]) =>
-    value !== undefined
-  )?.[0];
-  if (flag === undefined) return;
-  throw new CommandError(
-    `--${flag} is for workers, and the local backend has none: ` +
-      (backend === "local" ? "leave out one of both." : "add --backend parallel, or leave it out."),
-    EXIT_USAGE,
-  );
 }
 
 function chooseOnFailure({ config }: ChosenWorkflow, { keepGoing }: RunFlags) {
@@ -176,18 +122,4 @@ async function showValues(
 
 function nameOf(target: Target): string {
   return recordOf(target)!.name;
-}
-
-function addResource(text: string, resources: Record<string, number> = {}): Record<string, number> {
-  const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
-  if (name === undefined) {
-    throw new InvalidArgumentError("It must be a name and an amount, as in _model=1.");
-  }
-  return { ...resources, [name]: Number(amount) };
-}
-
-function checkCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError("It must be a whole number of at least 1.");
 }

@@ -2,6 +2,7 @@
 
 import type { ExecutorSetup } from "../../core/passes.ts";
 import type { Executor } from "../../core/executor.ts";
+import type { Graph } from "../../core/graph.ts";
 import { alwaysPreloaded, isBundled } from "./bundle.ts";
 import { ParallelExecutor } from "./executor.ts";
 import type { OpenLink } from "./link.ts";
@@ -38,8 +39,7 @@ export async function openExecutor(
   const { workers, isolation, pool: workerPool } = options;
   const preload = [...alwaysPreloaded, ...options.preload];
   const { graph, initializations, isCancellable, warn } = setup;
-  const resources = new Resources(graph, { ...options.resources, numCpus: workers });
-  resources.check();
+  const resources = checkResources(graph, options);
   const loading = await Loading.of(graph, initializations, warn);
   const isLimited = [...graph.settings.values()].some(({ policy }) =>
     policy !== undefined && policy.timeoutMs < Infinity
@@ -65,6 +65,17 @@ export async function openExecutor(
     openStoppable: isProcess ? undefined : child,
   });
   return new ParallelExecutor(setup, { loading, resources, pool });
+}
+
+/**
+ * What there is to be had.
+ *
+ * @throws {GraphError} If a node needs more than there is.
+ */
+export function checkResources(graph: Graph, { workers, resources }: WorkerOptions): Resources {
+  const all = new Resources(graph, { ...resources, numCpus: workers });
+  all.check();
+  return all;
 }
 
 /** One that can't even be started, as that is not allowed, say, is one that ends at once. */

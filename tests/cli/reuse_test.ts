@@ -275,6 +275,25 @@ export default Array.from(
     assert.deepEqual(counts.at(-1), [7, 7]);
   });
 
+  it("refuse both what there is not enough of, and take the same flags", async () => {
+    const space = newSpace();
+    space.write(
+      "fuse.config.ts",
+      `import { defineConfig } from "functionfuse/config";
+export default defineConfig({ rules: [{ query: "A", remoteArgs: { resources: { _model: 2 } } }] });
+`,
+    );
+    const none = "nothing-of-it";
+    for (const command of ["plan", "run"]) {
+      const fuse = (...flags: string[]) =>
+        space.fuse([command, "workflow.ts", "--no-check", "--storage", none, ...flags]);
+      const refused = await fuse("--resource", "_model=1");
+      assert.equal(refused.code, 2);
+      assert.match(refused.stderr, /Node "A" can never run: it needs 2 of .*"_model"/);
+      assert.equal((await fuse("--resource", "_model=2")).code, 0);
+    }
+  });
+
   it("force what is named, and what that changes", async () => {
     const space = newSpace();
     await run(space);
