@@ -7,7 +7,7 @@ import type { Picture } from "./fold.ts";
 import { markOf } from "./marks.ts";
 import { type PageData, type PageNode, runPage } from "./page_script.ts";
 import { pageStyle } from "./page_style.ts";
-import { GENERATOR } from "./dot.ts";
+import { type Direction, GENERATOR } from "./dot.ts";
 import { drawParts, foldLine, type LaidOut, summaryLine } from "./svg.ts";
 import { escapeXml, showBytes, showDuration, visible } from "./text.ts";
 
@@ -15,7 +15,7 @@ import { escapeXml, showBytes, showDuration, visible } from "./text.ts";
 const MOST_DETAILED = 20_000;
 
 /** Makes a page that needs nothing else, no network either. */
-export async function toPage(laidOut: LaidOut): Promise<string> {
+export async function toPage(laidOut: LaidOut, direction: Direction): Promise<string> {
   const { picture, layout } = laidOut;
   const title = escapeXml(picture.drawing.workflowName);
   const panZoom = await loadPanZoom();
@@ -47,7 +47,7 @@ export async function toPage(laidOut: LaidOut): Promise<string> {
 <button type="button" data-key="f" title="Show all (f)" class="wide">Fit</button></div>
 </header>
 <main>
-<svg xmlns="http://www.w3.org/2000/svg" id="picture" class="ff" viewBox="0 0 ${size}" font-family="${FONTS}" role="group" aria-label="The graph">
+<svg xmlns="http://www.w3.org/2000/svg" id="picture" class="ff" viewBox="0 0 ${size}" data-direction="${direction}" font-family="${FONTS}" role="group" aria-label="The graph">
 <g class="svg-pan-zoom_viewport">
 ${drawParts(laidOut)}
 </g>

@@ -40,6 +40,10 @@ export function runPage(): void {
   const MOST_RESULTS = 60;
   const MOST_MEMBERS = 300;
   const LARGEST = 1.25;
+  // A picture that would be too small to be read opens larger, where it begins.
+  const LEAST_READABLE = 0.5;
+  const OPENING = 0.75;
+  const MARGIN = 24;
   const find = (selector: string): Element => document.querySelector(selector);
   const data: PageData = JSON.parse(find("#data").textContent);
   const [svg, panel, input, found, results] = ["#picture", "aside", "#search", "#found", "#results"]
@@ -67,18 +71,48 @@ export function runPage(): void {
     view.zoom(view.getZoom() * Math.min(0.95, LARGEST / realZoom)).center();
   };
 
+  /** Where the middle of a box is in the picture. What was moved just now is only drawn with the next frame. */
+  function middleOf(box: number): { readonly left: number; readonly top: number } {
+    const { left, top, width, height } = boxes[box].getBoundingClientRect();
+    const { a, e, f } = find(".svg-pan-zoom_viewport").getScreenCTM();
+    return { left: (left + width / 2 - e) / a, top: (top + height / 2 - f) / a };
+  }
+
+  /** Shows all of it, or what can be read of it: along the arrows the beginning, across them what is around the roots. */
+  function begin(): void {
+    fit();
+    const before = view.getSizes().realZoom;
+    if (before >= LEAST_READABLE) return;
+    view.zoom(view.getZoom() * OPENING / before).center();
+    const { width, height, realZoom, viewBox } = view.getSizes();
+    const read = new Set(links.map(({ dataset: { to } }) => Number(to)));
+    const roots = [...boxes.keys()].filter((box) => !read.has(box)).map(middleOf);
+    const place = (side: "left" | "top", room: number, size: number, isAlong: boolean): number => {
+      if (size + 2 * MARGIN <= room) return (room - size) / 2;
+      if (isAlong) return MARGIN;
+      const middle = roots.reduce((sum, root) => sum + root[side], 0) / roots.length;
+      return Math.max(room - MARGIN - size, Math.min(MARGIN, room / 2 - middle * realZoom));
+    };
+    const isDown = svg.dataset.direction === "down";
+    view.pan({
+      x: place("left", width, viewBox.width * realZoom, !isDown),
+      y: place("top", height, viewBox.height * realZoom, isDown),
+    });
+  }
+
   /** Brings a box to the middle, large enough to be read. */
   function show(box: number): void {
-    const { realZoom } = view.getSizes();
-    if (realZoom < 0.6) view.zoom(view.getZoom() * 0.9 / realZoom);
-    const [room, place] = [svg.getBoundingClientRect(), boxes[box].getBoundingClientRect()];
+    const { left, top } = middleOf(box);
+    const before = view.getSizes().realZoom;
+    if (before < 0.6) view.zoom(view.getZoom() * 0.9 / before);
+    const { width, height, realZoom } = view.getSizes();
     // In what the panel leaves: beside it, or on a narrow screen above it.
-    const isBeside = panel.offsetWidth < room.width / 2;
-    const width = room.width - (panel.hidden || !isBeside ? 0 : panel.offsetWidth + 24);
-    const height = room.height - (panel.hidden || isBeside ? 0 : panel.offsetHeight + 24);
-    view.panBy({
-      x: room.left + width / 2 - (place.left + place.width / 2),
-      y: room.top + height / 2 - (place.top + place.height / 2),
+    const isBeside = panel.offsetWidth < width / 2;
+    const right = panel.hidden || !isBeside ? 0 : panel.offsetWidth + 24;
+    const bottom = panel.hidden || isBeside ? 0 : panel.offsetHeight + 24;
+    view.pan({
+      x: (width - right) / 2 - left * realZoom,
+      y: (height - bottom) / 2 - top * realZoom,
     });
   }
 
@@ -298,7 +332,7 @@ export function runPage(): void {
   for (const button of document.querySelectorAll("[data-key]")) {
     button.addEventListener("click", () => actions[button.dataset.key]());
   }
-  addEventListener("resize", fit);
-  fit();
+  addEventListener("resize", begin);
+  begin();
   document.body.dataset.ready = "true";
 }

@@ -44,7 +44,7 @@ export async function render(
   const laidOut = { picture, faces, layout };
   if (format === "svg") return toSvg(laidOut);
   const { toPage } = await import("./page.ts");
-  return await toPage(laidOut);
+  return await toPage(laidOut, direction);
 }
 
 function looseBoxes({ boxes, links, clusters }: Picture): number[] {

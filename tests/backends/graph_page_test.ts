@@ -242,6 +242,36 @@ describe("A page of a graph, in a browser", { skip }, () => {
     await close();
   });
 
+  for (const direction of ["down", "right"] as const) {
+    it(`opens where it begins, large enough to be read, if it leads ${direction}`, async () => {
+      const data = load().setName("data");
+      const models = Array.from(
+        { length: 25 },
+        (_, i) => fit(data.rows, { rate: i }).setName(`model of many ${i}`),
+      );
+      // What is read by many stands in the middle of them.
+      let last = compare(...models).setName("best");
+      for (let i = 0; i < 20; i++) last = compare(last).setName(`step ${i}`);
+      const { page, complaints, close } = await open(last, { direction });
+      const { x, y, width, height } = await placeOf(page, "data");
+      const letters = await boxOf(page, "data").locator("text").first().boundingBox();
+      assert.ok(letters!.height > 10, "can be read");
+      const [start, middle] = direction === "down" ? [y - 50, x] : [x, y - 50];
+      assert.ok(start >= 0 && start < 100, `begins at ${start}`);
+      const [size, room] = direction === "down" ? [width, 1_100] : [height, 710];
+      assert.ok(Math.abs(middle + size / 2 - room / 2) < 60, `${middle} is in the middle`);
+      // All of it is a key away.
+      await page.keyboard.press("f");
+      for (const name of ["data", "step 19", "model of many 0", "model of many 24"]) {
+        const place = await placeOf(page, name);
+        assert.ok(place.x > 0 && place.x + place.width < 1_100, name);
+        assert.ok(place.y > 50 && place.y + place.height < 760, name);
+      }
+      assert.deepEqual(complaints, []);
+      await close();
+    });
+  }
+
   it("brings what is found near, where all is too small to be read", async () => {
     const data = load().setName("data");
     const models = Array.from(
@@ -249,11 +279,21 @@ describe("A page of a graph, in a browser", { skip }, () => {
       (_, i) => fit(data.rows, { rate: i }).setName(`model ${i}`),
     );
     const { page, complaints, close } = await open(compare(...models), { fold: "never" });
+    await page.keyboard.press("f");
     assert.ok((await placeOf(page, "model 77")).width < 20);
-    await page.fill("#search", "model 77");
-    await page.press("#search", "Enter");
-    const { x, y, width } = await placeOf(page, "model 77");
-    assert.ok(width > 60 && x > 0 && x < 700 && y > 50 && y < 700);
+    const panel = async () => (await page.locator("aside").boundingBox())!;
+    // Far from the middle, too; and from there to the other end.
+    for (const name of ["model 77", "model 3", "model 148"]) {
+      await page.fill("#search", name);
+      await page.press("#search", "Enter");
+      await page.waitForTimeout(100);
+      const { x, y, width } = await placeOf(page, name);
+      assert.ok(width > 60, name);
+      assert.ok(Math.abs(x + width / 2 - (await panel()).x / 2) < 20, `${name} is at ${x}`);
+      assert.ok(y > 300 && y < 500, `${name} is at ${y}`);
+      await page.keyboard.press("Escape");
+      await page.locator("body").press("f");
+    }
     assert.deepEqual(complaints, []);
     await close();
   });
