@@ -104,13 +104,29 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   try {
     const shipped = isStandalone ? readManifest(process.execPath) : undefined;
     if (shipped) return await (await import("./_shipped.ts")).runShipped(shipped, args);
-    const program = await createProgram(args);
-    await program.parseAsync(args, { from: "user" });
+    const known = withoutHelpOfNothing(args);
+    const program = await createProgram(known);
+    await program.parseAsync(known, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     await suggestChoice(error);
+    suggestRun(error);
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   }
+}
+
+/** Help with a command that there is not: as that command, which Commander says all about. */
+function withoutHelpOfNothing(args: readonly string[]): readonly string[] {
+  const [first, second] = args;
+  const isKnown = second === undefined || second.startsWith("-") || second === "help" ||
+    COMMANDS.some(({ name }) => name === second);
+  return first !== "help" || isKnown ? args : args.slice(1);
+}
+
+/** A workflow file in the place of a command is most likely to be run. */
+function suggestRun({ message }: CommanderError): void {
+  const [, given] = /unknown command '(.*\.[cm]?[jt]sx?)'/.exec(message) ?? [];
+  if (given !== undefined) say(`(Did you mean fuse run ${given}?)`);
 }
 
 /** As Commander does for commands and flags: of a choice that there is not, the one that was probably meant. */
@@ -119,7 +135,10 @@ async function suggestChoice({ message }: CommanderError): Promise<void> {
   if (!given) return;
   const { closest, distance } = await import("fastest-levenshtein");
   const best = closest(given, list.split(", "));
-  if (distance(given, best) <= Math.max(2, given.length / 3)) say(`(Did you mean ${best}?)`);
+  const letters = (word: string) => [...word].sort().join("");
+  const isNear = distance(given, best) <= Math.max(1, given.length / 3) ||
+    letters(given) === letters(best);
+  if (isNear) say(`(Did you mean ${best}?)`);
 }
 
 /** The program, with those commands whole that are asked for by the arguments, and of the others what is listed. */

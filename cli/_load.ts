@@ -2,7 +2,7 @@
 
 import { closest, distance } from "fastest-levenshtein";
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -95,7 +95,16 @@ function checkFile(file: string): void {
 }
 
 function workflowFiles(folder: string): string[] {
-  return readdirSync(folder).filter((name) => IS_CODE.test(name)).sort();
+  try {
+    return readdirSync(folder).filter((name) => IS_CODE.test(name)).sort();
+  } catch (error) {
+    if (explainDenied(error)) throw error;
+    throw new WorkflowFileError(
+      `Cannot look into the folder ${folder}: this user may not read it. ` +
+        "Change its rights, or name a file elsewhere.",
+      { cause: error },
+    );
+  }
 }
 
 function listOf(names: readonly string[]): string {
@@ -146,12 +155,26 @@ function execute(program: string, args: string[]): Promise<{ code: number; outpu
   });
 }
 
+/** Runtimes say of such a file what only they understand. */
+function checkReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES" || explainDenied(error)) return;
+    throw new WorkflowFileError(
+      `${file} can't be read: this user may not. Change its rights (chmod u+r), or name another file.`,
+      { cause: error },
+    );
+  }
+}
+
 /**
  * Imports a file of the user's.
  *
  * @throws {WorkflowFileError} If that fails, with the user's own lines; its cause is what was thrown.
  */
 export async function importModule(file: string, url: string): Promise<Record<string, unknown>> {
+  if (!isUrl(file)) checkReadable(file);
   try {
     return await import(url);
   } catch (error) {

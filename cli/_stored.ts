@@ -33,7 +33,7 @@ export function addPlaceOptions(command: Command): Command {
 /** Checks what is given as a place. */
 export function checkPlace(place: string): string {
   if (place === "") throw new InvalidArgumentError("It must not be empty.");
-  if (/^s3:\/*$/i.test(place)) {
+  if (/^s3:(?!\/\/[^/])/i.test(place)) {
     throw new InvalidArgumentError("It must have a bucket, as in s3://bucket/prefix.");
   }
   return place;

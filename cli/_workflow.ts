@@ -7,6 +7,7 @@ import { LocalWorkflow } from "../backends/local.ts";
 import type { FuseConfig } from "../config.ts";
 import type { Backend } from "../core/backend.ts";
 import { compilePattern } from "../core/names.ts";
+import { explainNoMatch } from "../core/no_match.ts";
 import type { ReuseRule } from "../core/reuse.ts";
 import type { ApplyOptions } from "../core/rules.ts";
 import type { Storage } from "../core/storage.ts";
@@ -62,6 +63,7 @@ export function addWorkflowOptions(command: Command): Command {
     .argument(
       "<workflow>",
       "file whose default export is a node, a list or record of nodes, or a function that returns one",
+      checkText,
     )
     .option(
       "--storage <place>",
@@ -157,16 +159,10 @@ function nameWithParams(name: string, params: Readonly<Record<string, unknown>>)
   return [name, ...shown].join(" ");
 }
 
-const MOST_SHOWN = 20;
-
 function checkFound(backend: Backend<Targets, unknown>, pattern: string): void {
   if (backend.findNodes(pattern).length > 0) return;
-  const names = backend.findNodes();
-  const rest = names.length > MOST_SHOWN ? `, and ${names.length - MOST_SHOWN} more` : "";
-  throw new WorkflowFileError(
-    `No node's whole name matches ${JSON.stringify(pattern)}. ` +
-      `There are ${names.slice(0, MOST_SHOWN).join(", ")}${rest}.`,
-  );
+  const why = explainNoMatch(pattern, backend.findNodes());
+  throw new WorkflowFileError(why[0].toUpperCase() + why.slice(1));
 }
 
 function addParam(

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { explainDenied } from "../core/denied.ts";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
 import { checkedName, FilePlace } from "./_places.ts";
@@ -192,12 +192,12 @@ export class FileObjects implements ObjectStore {
       const denied = explainDenied(error, { write: this.location });
       const [reason, advice] = denied
         ? ["denied", denied] as const
-        : explain(error as NodeJS.ErrnoException, path);
+        : explain(error as NodeJS.ErrnoException);
       throw storageError(
         operation,
         reason,
         path,
-        `Cannot ${operation} ${path}: ${advice}` +
+        `Cannot ${operation} ${reason === "unavailable" ? fileIn(path) : path}: ${advice}` +
           (operation === "save" ? " What was saved before is still there." : ""),
         error,
       );
@@ -268,7 +268,15 @@ function ifMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
   };
 }
 
-function explain(error: NodeJS.ErrnoException, path: string): [StorageReason, string] {
+/** The part of a path that is a file, if others are said to be in it: that is what has to be named. */
+function fileIn(path: string): string {
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    if (fs.existsSync(at)) return fs.statSync(at).isFile() ? at : path;
+  }
+  return path;
+}
+
+function explain(error: NodeJS.ErrnoException): [StorageReason, string] {
   switch (error.code) {
     case "ENOSPC":
     case "EDQUOT":
@@ -284,7 +292,7 @@ function explain(error: NodeJS.ErrnoException, path: string): [StorageReason, st
     case "EEXIST":
       return [
         "unavailable",
-        `there is a file where a folder must be. Choose another folder than ${path}.`,
+        "there is a file where a folder must be. Choose another folder.",
       ];
     case "EISDIR":
       return [

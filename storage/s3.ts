@@ -119,7 +119,8 @@ function parsePath(path: unknown): { bucket: string; prefix: string } {
   const parts = typeof path === "string" ? path.replace(/^s3:\/\//i, "").split("/") : [];
   const [bucket = "", ...rest] = parts;
   const folders = rest.filter((part) => part !== "");
-  const isRight = bucket !== "" &&
+  // Of a URL that lacks a slash, the first part is no bucket.
+  const isRight = bucket !== "" && !/^s3:/i.test(bucket) &&
     parts.every((part) => part.isWellFormed() && !/^\.\.?$/.test(part));
   if (isRight) return { bucket, prefix: folders.map((part) => `${part}/`).join("") };
   throw new TypeError(

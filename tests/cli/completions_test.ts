@@ -91,6 +91,9 @@ describe("fuse completions", () => {
     const wrong = await workspace.fuse(["completions", "bsh"]);
     assert.equal(wrong.code, 64);
     assert.match(wrong.stderr, /Did you mean bash\?/);
+    const other = await workspace.fuse(["completions", "tcsh"]);
+    assert.match(other.stderr, /Allowed choices are bash, zsh, fish, powershell/);
+    assert.doesNotMatch(other.stderr, /Did you mean/);
   });
 
   for (const shell of ["bash", "zsh", "fish"]) {

@@ -308,7 +308,7 @@ describe("Flags that would mean nothing are refused", () => {
     for (const args of [["run", "x.ts"], ["plan", "x.ts"], ["tasks"], ["read", "w", "t"]]) {
       assertRefused(await fuse(...args, "--storage", ""), /It must not be empty/, 64);
     }
-    for (const place of ["s3://", "s3:"]) {
+    for (const place of ["s3://", "s3:", "s3:/x"]) {
       assertRefused(await fuse("run", "x.ts", "--storage", place), /It must have a bucket/, 64);
     }
   });

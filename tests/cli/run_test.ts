@@ -138,7 +138,7 @@ export default rows();`,
     assert.match(stderr, /2 nodes ran/);
     const none = await run(example("quickstart.ts"), "--select", "nod");
     assert.equal(none.code, 2);
-    assert.match(none.stderr, /matches "nod".*node1, node2, node3/);
+    assert.match(none.stderr, /matches "nod"\. Did you mean "node1"\?/);
   });
 });
 
@@ -270,6 +270,9 @@ export default fail(sum(1, 2).setName("done"));`,
       [["run", "x.ts", "--name", ""], /must not be empty/],
       [["run", "x.ts", "--param", "n=[1"], /none/],
       [["rnu"], /unknown command 'rnu'\n.*run/],
+      [["help", "rnu"], /unknown command 'rnu'\n.*run/],
+      [["x.ts"], /unknown command 'x\.ts'\n[^]*Did you mean fuse run x\.ts\?/],
+      [["run", ""], /must not be empty/],
     ];
     for (const [args, message] of wrong) {
       const ended = await workspace.fuse(args);

@@ -112,10 +112,10 @@ describe("FileStorage", () => {
     const storage = new FileStorage({ path });
     const node = workflow("node", () => 1)();
     await assert.rejects(
-      new LocalWorkflow(node, { workflowName: "w", storage }).run(),
+      new LocalWorkflow(node, { workflowName: "n = 1", storage, onWarning() {} }).run(),
       (error) =>
         isFuseError(error, "StorageError") && error.reason === "unavailable" &&
-        /file where a folder must be/.test(error.message),
+        error.message.includes(`Cannot list ${path}: there is a file where a folder must be.`),
     );
     for (const wrong of ["", 3, undefined]) {
       assert.throws(() => new FileStorage({ path: wrong as string }), { message: /'path'/ });

@@ -278,7 +278,7 @@ for (
 
 describe("S3Storage", () => {
   it("needs a path with a bucket", () => {
-    for (const path of ["", "s3://", "/x", "a/../b", "a/.", 3, undefined]) {
+    for (const path of ["", "s3://", "s3:/x", "/x", "a/../b", "a/.", 3, undefined]) {
       assert.throws(() => new S3Storage({ path: path as string }), {
         name: "TypeError",
         message: /'path' must be "bucket\/prefix"/,
