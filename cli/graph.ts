@@ -7,6 +7,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readSync, statSync } from
 import { tmpdir } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { type GraphFormat, type GraphOptions, GraphWorkflow } from "../backends/graph.ts";
 import { chooseFormat } from "../backends/graph/output.ts";
@@ -155,6 +156,9 @@ async function hasAnything(
     (await storage.listRuns?.(workflowName) ?? []).length > 0;
 }
 
+// How long a program may take to say that there is no browser.
+const OPENING_MS = 2_000;
+
 async function open(path: string): Promise<void> {
   const { href } = pathToFileURL(resolve(path));
   const [program, ...args] = process.platform === "darwin"
@@ -163,10 +167,13 @@ async function open(path: string): Promise<void> {
     ? ["cmd", "/c", "start", "", href]
     : ["xdg-open", href];
   const child = spawn(program, args, { detached: true, stdio: "ignore" });
-  try {
-    await once(child, "spawn");
-    child.unref();
-  } catch {
-    say(`No program to open it was found (${program}): open ${href} in a browser.`);
-  }
+  // Some end at once, well or not; others only when the browser is closed.
+  const patience = new AbortController();
+  const opened = await Promise.race([
+    once(child, "exit").then(([code]) => code === 0, () => false),
+    setTimeout(OPENING_MS, true, { signal: patience.signal }),
+  ]);
+  patience.abort();
+  if (opened) child.unref();
+  else say(`It could not be opened from here (by ${program}): open ${href} in a browser.`);
 }

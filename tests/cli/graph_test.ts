@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
@@ -182,6 +182,32 @@ export default one(one(first).setName("part 0")).setName("total");
       process.env.PATH = path;
     }
   });
+
+  it(
+    "says where the page is if there is no browser",
+    { skip: !isLinux && "for xdg-open" },
+    async () => {
+      const path = process.env.PATH;
+      // Where there is such a program that finds nothing, and where there is none.
+      for (const [folder, script] of [["helpless", "#!/bin/sh\nexit 3\n"], ["none", undefined]]) {
+        mkdirSync(join(workspace.path, folder!));
+        if (script !== undefined) {
+          workspace.write(`${folder}/xdg-open`, script);
+          chmodSync(join(workspace.path, `${folder}/xdg-open`), 0o755);
+        }
+        const others = script === undefined ? "" : `:${path}`;
+        process.env.PATH = `${join(workspace.path, folder!)}${others}`;
+        try {
+          const { code, stderr } = await graph("work.ts", "--open", "--no-check");
+          assert.equal(code, 0, stderr);
+          const [, url] = /could not be opened .*: open (file:\S+work\.html) in/.exec(stderr) ?? [];
+          assert.ok(url !== undefined && existsSync(fileURLToPath(url)), stderr);
+        } finally {
+          process.env.PATH = path;
+        }
+      }
+    },
+  );
 
   it("writes a file where stdout is a terminal", { skip: !isLinux && "for script(1)" }, () => {
     const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
