@@ -14,6 +14,7 @@ import { checkTypes, importModule } from "./_load.ts";
 import { provideLibrary } from "./_library.ts";
 import { say } from "./_output.ts";
 import { isUnpacked } from "./_payload.ts";
+import { waitFor } from "./_waiting.ts";
 
 /** The flags that say which configuration. */
 export interface ConfigFlags {
@@ -112,7 +113,7 @@ async function readDefault(
 ): Promise<Readonly<FuseConfig>> {
   // Only now, as it costs time where there is no configuration.
   const { isConfig } = await import("../config.ts");
-  const exported = await module.default;
+  const exported = await waitFor(file, () => module.default);
   if (isConfig(exported)) return exported;
   const wrong = "default" in module
     ? "its default export is not what defineConfig returned"

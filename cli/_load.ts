@@ -12,6 +12,7 @@ import { explainImport, indent, replaceHints } from "./_explain.ts";
 import { provideLibrary } from "./_library.ts";
 import { say } from "./_output.ts";
 import { readTargets, type Targets } from "./_targets.ts";
+import { waitFor } from "./_waiting.ts";
 
 /** A workflow ready to be given to a backend. */
 export interface LoadedWorkflow extends Targets {
@@ -176,7 +177,7 @@ function checkReadable(file: string): void {
 export async function importModule(file: string, url: string): Promise<Record<string, unknown>> {
   if (!isUrl(file)) checkReadable(file);
   try {
-    return await import(url);
+    return await waitFor(file, () => import(url));
   } catch (error) {
     throw new WorkflowFileError(`${file} can't be loaded:\n${indent(explainImport(error))}`, {
       cause: error,

@@ -5,6 +5,7 @@ import type { Target } from "../core/types.ts";
 import { isMaker } from "../core/workflow.ts";
 import { WorkflowFileError } from "./_errors.ts";
 import { explainImport, indent } from "./_explain.ts";
+import { waitFor } from "./_waiting.ts";
 
 /** How the targets were written, which is how their values are shown. */
 export type Shape = "one" | "list" | "record";
@@ -28,7 +29,7 @@ export async function readTargets(
   params: Readonly<Record<string, unknown>>,
 ): Promise<Targets> {
   // A promise is awaited; a node is none, and stays itself.
-  let exported = await module.default;
+  let exported = await waitFor(file, () => module.default);
   const isFunction = typeof exported === "function" && !isMaker(exported);
   if (isFunction) exported = await callFunction(file, exported as CallableFunction, params);
   else if (Object.keys(params).length > 0) {
@@ -74,7 +75,7 @@ async function callFunction(
   });
   let built: unknown;
   try {
-    built = await build(watched);
+    built = await waitFor(file, () => build(watched));
   } catch (error) {
     throw new WorkflowFileError(
       `${file} failed to build its graph:\n${indent(explainImport(error))}`,

@@ -281,6 +281,18 @@ export default fail(sum(1, 2).setName("done"));`,
     }
   });
 
+  it("130 if what a file awaits never comes, which is said", async () => {
+    workspace.write("endless.ts", "await new Promise(() => {});\nexport default 1;\n");
+    const plan = ["plan", "endless.ts", "--no-check"];
+    const { code, stderr } = await workspace.fuse(["run", ...plan.slice(1)], "Still loading");
+    assert.equal(code, 130);
+    assert.match(stderr, /^Still loading endless\.ts: it awaits something\. Ctrl-C ends this\.$/m);
+    // Without a handler of its own, the signal ends the process.
+    const planned = await workspace.fuse(plan, "Still loading");
+    assert.notEqual(planned.code, 0);
+    assert.doesNotMatch(planned.stderr, /never resolved/);
+  });
+
   it("130 if it is interrupted, with what was done stored", async () => {
     workspace.write(
       "slow.ts",
