@@ -77,7 +77,7 @@ export function addWorkflowOptions(command: Command): Command {
     )
     .option(
       "--param <key=value>",
-      "parameter of a workflow that is a function; may be given again",
+      "parameter of a workflow that is a function: JSON, such as 7, or else a text; may be given again",
       addParam,
     )
     .option(

@@ -130,6 +130,12 @@ function summaryOf({ run, workflow, lines }: Journal): Summary {
   };
 }
 
+/** The time from one moment to another, which are known to the millisecond. */
+function showBetween(start: string, end: string): string {
+  const ms = Date.parse(end) - Date.parse(start);
+  return ms < 1 ? "< 1 ms" : ms < 10 ? `${ms} ms` : showDuration(ms);
+}
+
 async function showRun(
   storage: Storage,
   found: { run: string; workflow: string },
@@ -140,7 +146,7 @@ async function showRun(
   const nodes = journal.lines.filter(({ event }) => event === "node").map((line) => ({
     node: line.node,
     "": line.error ? "failed" : line.reuse === "ran" ? "ran" : "read",
-    took: showDuration(Date.parse(String(line.end)) - Date.parse(String(line.start))),
+    took: showBetween(String(line.start), String(line.end)),
     worker: line.worker,
     size: line.bytes === undefined ? "" : showBytes(Number(line.bytes)),
     why: line.error ?? line.reason,

@@ -102,6 +102,8 @@ describe("Sizes and times are shown", () => {
       "8.0 MB",
       "3000.0 TB",
     ]);
+    const edges = [9.96, 999.6, 59_970, 119_600].map(showDuration);
+    assert.deepEqual(edges, ["10 ms", "1.0 s", "1 min 0 s", "2 min 0 s"]);
     const times = [0.25, 40, 12_345, 200_000].map(showDuration);
     assert.deepEqual(times, ["0.3 ms", "40 ms", "12.3 s", "3 min 20 s"]);
   });
