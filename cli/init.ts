@@ -27,7 +27,7 @@ Examples:
 
 No file is ever replaced: if one of the new ones is there already, nothing is written.
 
-Exit codes: 0 done, 2 it can't be written, 64 usage, or there are such files already.`,
+Exit codes: 0 done, 3 it can't be written, 64 usage, or there are such files already.`,
     )
     .action(init);
 }

@@ -133,7 +133,7 @@ function summaryOf({ run, workflow, lines }: Journal): Summary {
 /** The time from one moment to another, which are known to the millisecond. */
 function showBetween(start: string, end: string): string {
   const ms = Date.parse(end) - Date.parse(start);
-  return ms < 1 ? "< 1 ms" : ms < 10 ? `${ms} ms` : showDuration(ms);
+  return ms < 10 ? `${ms} ms` : showDuration(ms);
 }
 
 async function showRun(
@@ -157,6 +157,8 @@ async function showRun(
   const { ended, ran, reused, workflow } = summaryOf(journal);
   say(
     `Run ${found.run} of ${quoted(workflow)} ended: ${ended}; ` +
-      `${count(ran, "node")} ran, ${count(reused, "result")} were used again.`,
+      `${count(ran, "node")} ran, ${count(reused, "result")} ${
+        reused === 1 ? "was" : "were"
+      } used again.`,
   );
 }

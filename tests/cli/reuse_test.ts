@@ -350,7 +350,7 @@ export default [load(1).setName("x"), load(2).setName("y")];
     const named = await space.fuse(["runs", runs[0].run]);
     assert.match(named.stdout, /add1 +│ ran/);
     const wrong = await space.fuse(["runs", "1999"]);
-    assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
+    assert.deepEqual([wrong.code, wrong.stdout], [3, ""]);
     assert.match(wrong.stderr, new RegExp(`no run "1999".*${runs[1].run}`));
   });
 
