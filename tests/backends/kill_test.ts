@@ -49,44 +49,52 @@ const noise = { onWarning() {} };
 describe("Workers that are killed at random moments", () => {
   const skip = existsSync("/proc/self/stat") ? false : "needs /proc to find child processes";
 
-  it(`cost time, and never a right result: ${RUNS} runs of processes`, { skip }, async () => {
-    let killed = 0;
-    let typicalMs = 100;
-    for (let run = 0; run < RUNS; run++) {
-      const { targets, expected } = build();
-      const wf = new ParallelWorkflow(targets, {
-        workflowName: "kills",
-        workers: 2,
-        isolation: "process",
-        ...noise,
-      });
-      wf.query().setRemoteArgs(isAlwaysTried);
-      const timer = setTimeout(() => {
-        const [pid] = children().sort(() => Math.random() - 0.5);
-        if (pid === undefined) return;
-        process.kill(pid, "SIGKILL");
-        killed++;
-      }, Math.random() * typicalMs);
-      const started = performance.now();
-      assert.deepEqual(await wf.run(), expected, `run ${run}`);
-      clearTimeout(timer);
-      typicalMs += 0.1 * (performance.now() - started - typicalMs);
-    }
-    assert.ok(killed > RUNS / 4, `only ${killed} were killed`);
-  });
+  it(
+    `cost time, and never a right result: ${RUNS} runs of processes`,
+    { skip, timeout: 600_000 },
+    async () => {
+      let killed = 0;
+      let typicalMs = 100;
+      for (let run = 0; run < RUNS; run++) {
+        const { targets, expected } = build();
+        const wf = new ParallelWorkflow(targets, {
+          workflowName: "kills",
+          workers: 2,
+          isolation: "process",
+          ...noise,
+        });
+        wf.query().setRemoteArgs(isAlwaysTried);
+        const timer = setTimeout(() => {
+          const [pid] = children().sort(() => Math.random() - 0.5);
+          if (pid === undefined) return;
+          process.kill(pid, "SIGKILL");
+          killed++;
+        }, Math.random() * typicalMs);
+        const started = performance.now();
+        assert.deepEqual(await wf.run(), expected, `run ${run}`);
+        clearTimeout(timer);
+        typicalMs += 0.1 * (performance.now() - started - typicalMs);
+      }
+      assert.ok(killed > RUNS / 4, `only ${killed} were killed`);
+    },
+  );
 
-  it(`cost time, and never a right result: ${RUNS} runs of threads`, async () => {
-    for (let run = 0; run < RUNS; run++) {
-      const { targets, expected } = build();
-      const delay = nodes.wait(Math.random() * 10);
-      const flaky = nodes.flaky(path("kill"), 1, "exit", delay);
-      const wf = new ParallelWorkflow([...targets, flaky], {
-        workflowName: "kills",
-        workers: 2,
-        ...noise,
-      });
-      wf.query().setRemoteArgs(isAlwaysTried);
-      assert.deepEqual(await wf.run(), [...expected, 1], `run ${run}`);
-    }
-  });
+  it(
+    `cost time, and never a right result: ${RUNS} runs of threads`,
+    { timeout: 600_000 },
+    async () => {
+      for (let run = 0; run < RUNS; run++) {
+        const { targets, expected } = build();
+        const delay = nodes.wait(Math.random() * 10);
+        const flaky = nodes.flaky(path("kill"), 1, "exit", delay);
+        const wf = new ParallelWorkflow([...targets, flaky], {
+          workflowName: "kills",
+          workers: 2,
+          ...noise,
+        });
+        wf.query().setRemoteArgs(isAlwaysTried);
+        assert.deepEqual(await wf.run(), [...expected, 1], `run ${run}`);
+      }
+    },
+  );
 });
