@@ -5,7 +5,7 @@ import { Journals } from "./_journals.ts";
 import { checkSelection, compileGlob, folderOf, objectOf, SUFFIX } from "./_names.ts";
 import { PartPlaces } from "./_part_places.ts";
 import { loadTaken, removeTaken, Serializers, writeTaken } from "./_taken.ts";
-import { encodeValue } from "./_values.ts";
+import { encodeValue } from "../encoding/mod.ts";
 import { CodecError, isFuseError, type StorageError } from "../core/errors.ts";
 import { storageError } from "./_errors.ts";
 import type {

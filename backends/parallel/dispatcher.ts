@@ -8,7 +8,7 @@ import { Costs } from "./costs.ts";
 import { Hands, type Outcome } from "./hands.ts";
 import { HostLane } from "./host_lane.ts";
 import { IdleWatch } from "./idle_watch.ts";
-import type { Loading } from "./loading.ts";
+import type { Loading } from "../../core/loading.ts";
 import { Moves, type Traveller } from "./moves.ts";
 import { Places } from "./places.ts";
 import { Placer } from "./placer.ts";

@@ -17,7 +17,7 @@ import type { WorkerError } from "../../core/errors.ts";
 import { Dispatcher, type Parts } from "./dispatcher.ts";
 import type { Outcome } from "./hands.ts";
 import type { WorkerEnd } from "./link.ts";
-import type { Loading } from "./loading.ts";
+import type { Loading } from "../../core/loading.ts";
 import type { Pool } from "./pool.ts";
 import type { PoolWorker, WorkerEvents } from "./worker.ts";
 

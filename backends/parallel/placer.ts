@@ -5,7 +5,7 @@ import type { Graph } from "../../core/graph.ts";
 import { isSmall } from "../../core/holdings.ts";
 import { findUnmovable } from "../../core/movable.ts";
 import type { Costs } from "./costs.ts";
-import type { Loading } from "./loading.ts";
+import type { Loading } from "../../core/loading.ts";
 import type { Places } from "./places.ts";
 import type { Pool } from "./pool.ts";
 import type { Needs, Resources } from "./resources.ts";

@@ -7,7 +7,7 @@ import { argsOf } from "../../core/graph.ts";
 import { isSmall } from "../../core/holdings.ts";
 import { RUN } from "../../core/plan.ts";
 import type { Costs } from "./costs.ts";
-import type { Loading } from "./loading.ts";
+import type { Loading } from "../../core/loading.ts";
 import type { Places } from "./places.ts";
 import type { Resources } from "./resources.ts";
 import type { PoolWorker } from "./worker.ts";

@@ -1,9 +1,9 @@
 /** What a function uses of the user's code: followed through modules, by a parser and scope analysis. */
 
-import type { Origin } from "../../core/carried.ts";
-import type { CodePrint } from "../../core/storage.ts";
-import { VERSION } from "../../core/version.ts";
-import { loadJsonc } from "../_libraries.ts";
+import type { Origin } from "../core/carried.ts";
+import type { CodePrint } from "../core/storage.ts";
+import { VERSION } from "../core/version.ts";
+import { loadJsonc } from "./_libraries.ts";
 import { Files } from "./_files.ts";
 import { Follower } from "./_follow.ts";
 import { followImports, type Imports } from "./_imports.ts";

@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { CallSite } from "../../../core/place.ts";
-import { readCode } from "../../../storage/code/mod.ts";
+import { CallSite } from "../../core/place.ts";
+import { readCode } from "../../code/mod.ts";
 import {
   changed,
   differences,
@@ -17,7 +17,7 @@ import {
 } from "./projects.ts";
 
 const HEAD = `import { workflow } from "functionfuse";\n`;
-const FIXTURE = fileURLToPath(new URL("../../fixtures/code", import.meta.url));
+const FIXTURE = fileURLToPath(new URL("../fixtures/code", import.meta.url));
 
 const one = (
   name: string,

@@ -1,14 +1,14 @@
 /** What workers have to look up before they can run a graph's nodes, and which nodes they can't run at all. */
 
-import { findUnsendable } from "../../core/calls.ts";
-import { type Origin, referenceTo } from "../../core/carried.ts";
-import { argsOf, type Graph, settingsOf } from "../../core/graph.ts";
-import { writeProgram } from "../../core/groups.ts";
-import { type Initializations, nodeInfo } from "../../core/initializers.ts";
-import { findUnmovable } from "../../core/movable.ts";
-import type { Group, NodeRecord } from "../../core/node.ts";
-import type { Plugin } from "../../core/plugin.ts";
-import type { LoadItem, LoadProblem, Preparation, ProgramItem } from "../../core/protocol.ts";
+import { findUnsendable } from "./calls.ts";
+import { type Origin, referenceTo } from "./carried.ts";
+import { argsOf, type Graph, settingsOf } from "./graph.ts";
+import { writeProgram } from "./groups.ts";
+import { type Initializations, nodeInfo } from "./initializers.ts";
+import { findUnmovable } from "./movable.ts";
+import type { Group, NodeRecord } from "./node.ts";
+import type { Plugin } from "./plugin.ts";
+import type { LoadItem, LoadProblem, Preparation, ProgramItem } from "./protocol.ts";
 
 /** Something that is looked up in a worker. */
 interface Item {

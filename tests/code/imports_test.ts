@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { after, describe, it } from "node:test";
-import { readImports } from "../../../storage/code/mod.ts";
+import { readImports } from "../../code/mod.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "functionfuse-imports-")));
 after(() => rmSync(root, { recursive: true }));
@@ -93,7 +93,7 @@ import "mapped";
 import "not-installed";
 import "npm:not-there@1";
 import "./gone.ts";
-import ${JSON.stringify(new URL("../../../mod.ts", import.meta.url).pathname)};`,
+import ${JSON.stringify(new URL("../../mod.ts", import.meta.url).pathname)};`,
     });
     const { missing } = await read("missing/main.ts");
     assert.deepEqual(missing.map((line) => line.replace(/: \/.*\/mod\.ts$/, ": (library)")), [

@@ -1,7 +1,7 @@
 /** One module of the user's: its variables, what they refer to, and what it imports and exports. */
 
 import type { Scope, ScopeManager, Variable } from "eslint-scope";
-import { loadScopes } from "../_libraries.ts";
+import { loadScopes } from "./_libraries.ts";
 import { type Notes, readNotes } from "./_notes.ts";
 import { loadParse } from "./_parse.ts";
 import { END, isWithin, keyName, START, Syntax, syntaxAt } from "./_syntax.ts";

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { findCarried, keepCarried, type Origin } from "../../../core/carried.ts";
-import { CallSite } from "../../../core/place.ts";
-import type { CodePrint } from "../../../core/storage.ts";
-import { readCode } from "../../../storage/code/mod.ts";
+import { findCarried, keepCarried, type Origin } from "../../core/carried.ts";
+import { CallSite } from "../../core/place.ts";
+import type { CodePrint } from "../../core/storage.ts";
+import { readCode } from "../../code/mod.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Files by their paths. */
 export type Files = Readonly<Record<string, string>>;

@@ -1,27 +1,26 @@
 /** A look over a value before it is stored: whether JSON keeps it, and what in it needs more care. */
 
 import { CodecError } from "../core/errors.ts";
-import type { Serializer } from "./serializers/serializer.ts";
 import { isPlain, type Shell, shellOf } from "./_shells.ts";
 
-/** The serializer that takes an object, if one does. */
-export type SerializerFinder = (value: object) => Serializer | undefined;
+/** Finds who takes an object, if somebody does: a serializer of a storage. */
+export type Finder<S> = (value: object) => S | undefined;
 
-/** A part of a value that a serializer keeps. */
-export interface Taken {
+/** A part of a value that somebody else keeps. */
+export interface Taken<S> {
   readonly index: number;
   readonly value: object;
-  readonly serializer: Serializer;
+  readonly serializer: S;
 }
 
 /** What was found in a value. */
-export interface Survey {
+export interface Survey<S> {
   /** The objects to be made empty first and filled last. */
   readonly shells: Map<unknown, Shell>;
   /** Of each buffer, the part that the value can see: the rest is not its own. */
   readonly ranges: Map<ArrayBufferLike, { start: number; end: number }>;
   /** What serializers keep; it is not looked into. */
-  readonly taken: Map<unknown, Taken>;
+  readonly taken: Map<unknown, Taken<S>>;
 }
 
 // The strictest alignment of a typed array's elements.
@@ -31,7 +30,7 @@ const ALIGNMENT = 8;
  * Whether JSON gives back just this value: a tree of plain objects and dense arrays with texts, truth values, `null` and
  * finite numbers other than -0. Long lists of numbers are left to binary parts, and some values to serializers.
  */
-export function isJson(root: unknown, find?: SerializerFinder): boolean {
+export function isJson(root: unknown, find?: Finder<unknown>): boolean {
   const seen = new Set<object>();
   const open: unknown[] = [root];
   while (open.length > 0) {
@@ -87,10 +86,10 @@ export function isLongNumberList(value: unknown): value is number[] {
 }
 
 /** Finds the shells and buffers of a value, and what serializers take of it. */
-export function survey(root: unknown, find?: SerializerFinder): Survey {
+export function survey<S>(root: unknown, find?: Finder<S>): Survey<S> {
   const shells = new Map<unknown, Shell>();
-  const taken: Survey["taken"] = new Map();
-  const ranges: Survey["ranges"] = new Map();
+  const taken: Survey<S>["taken"] = new Map();
+  const ranges: Survey<S>["ranges"] = new Map();
   const seen = new Set<unknown>();
   const open: unknown[] = [root];
   while (open.length > 0) {
@@ -135,7 +134,12 @@ function contentsOf(value: object): Iterable<unknown> {
   return Array.isArray(value) || isPlain(value) ? Object.values(value) : [];
 }
 
-function extend(ranges: Survey["ranges"], buffer: ArrayBufferLike, start: number, end: number) {
+function extend(
+  ranges: Survey<unknown>["ranges"],
+  buffer: ArrayBufferLike,
+  start: number,
+  end: number,
+) {
   const range = ranges.get(buffer);
   if (!range) ranges.set(buffer, { start, end });
   else {

@@ -11,7 +11,7 @@
  * | a text that begins with `$` | the same with one more `$` before it |
  */
 
-import type { SerializerFinder } from "./_survey.ts";
+import type { Finder } from "./_survey.ts";
 import { isJsonContainer } from "./_survey.ts";
 
 // Recursion is fastest; what is nested deeper than this is encoded otherwise.
@@ -20,7 +20,7 @@ const UNFIT = Symbol("unfit");
 const MARK = "$";
 
 /** The text of a value, or `undefined` if it is no such tree: then it needs the encoding that keeps everything. */
-export function encodeTagged(root: unknown, find?: SerializerFinder): string | undefined {
+export function encodeTagged(root: unknown, find?: Finder<unknown>): string | undefined {
   const tagged = tag(root, find, new Set(), 0);
   return tagged === UNFIT ? undefined : JSON.stringify(tagged);
 }
@@ -32,7 +32,7 @@ export function decodeTagged(text: string): unknown {
 
 function tag(
   value: unknown,
-  find: SerializerFinder | undefined,
+  find: Finder<unknown> | undefined,
   seen: Set<object>,
   depth: number,
 ): unknown {
@@ -57,7 +57,7 @@ function tag(
 
 function tagObject(
   value: object,
-  find: SerializerFinder | undefined,
+  find: Finder<unknown> | undefined,
   seen: Set<object>,
   depth: number,
 ): unknown {

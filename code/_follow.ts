@@ -1,7 +1,7 @@
 /** Everything that a piece of code uses. */
 
-import type { Origin } from "../../core/carried.ts";
-import type { CodePrint } from "../../core/storage.ts";
+import type { Origin } from "../core/carried.ts";
+import type { CodePrint } from "../core/storage.ts";
 import { type Done, Effects, type State } from "./_effects.ts";
 import { isTopLevel, itemAt, type Module, usesWithin } from "./_module.ts";
 import {

@@ -11,25 +11,27 @@ import { DevalueError, parse, stringify } from "./_libraries.ts";
 import { CodecError, UnsupportedError } from "../core/errors.ts";
 import { fillShells, makeShell, type Shell } from "./_shells.ts";
 import {
+  type Finder,
   isJson,
   isLongNumberList,
-  type SerializerFinder,
   type Survey,
   survey,
   type Taken,
 } from "./_survey.ts";
 import { decodeTagged, encodeTagged } from "./_tagged.ts";
 
+export type { Finder, Taken } from "./_survey.ts";
+
 /** How the text is to be read. */
 export type Encoding = "json" | "tagged" | "devalue";
 
 /** A value in pieces. */
-export interface EncodedValue {
+export interface EncodedValue<S = unknown> {
   readonly encoding: Encoding;
   readonly text: string;
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
   /** What serializers keep, in the order of the numbers that stand for it in the text. */
-  readonly taken: readonly Taken[];
+  readonly taken: readonly Taken<S>[];
 }
 
 type View = ArrayBufferView<ArrayBuffer>;
@@ -42,7 +44,7 @@ type ViewPayload = [type: string, part: number, byteOffset: number, length: numb
  *
  * @throws {CodecError} If a part of it can't be stored, saying where it is and what it is.
  */
-export function encodeValue(value: unknown, find?: SerializerFinder): EncodedValue {
+export function encodeValue<S = never>(value: unknown, find?: Finder<S>): EncodedValue<S> {
   try {
     if (isJson(value, find)) {
       return { encoding: "json", text: JSON.stringify(value), parts: [], taken: [] };
@@ -89,7 +91,7 @@ export function decodeValue(
   return value;
 }
 
-function encodeWithParts(value: unknown, { shells, ranges, taken }: Survey): EncodedValue {
+function encodeWithParts<S>(value: unknown, { shells, ranges, taken }: Survey<S>): EncodedValue<S> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   const placed = new Map<ArrayBufferLike, { part: number; start: number }>();
   const place = (buffer: ArrayBufferLike) => {

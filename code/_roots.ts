@@ -2,7 +2,7 @@
 
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Origin } from "../../core/carried.ts";
+import type { Origin } from "../core/carried.ts";
 import { isTopLevel, itemAt, type Module, type Use, usesWithin } from "./_module.ts";
 import { isLibraryCall, memberOf } from "./_graph.ts";
 import { type Call, chainOf } from "./_notes.ts";

@@ -1,6 +1,6 @@
 /** Source code as a tree without what does not matter when it runs: types, positions, comments, ways of writing. */
 
-import { loadParser } from "../_libraries.ts";
+import { loadParser } from "./_libraries.ts";
 import { END, isSyntax, keyName, START, Syntax, syntaxAt } from "./_syntax.ts";
 
 type Parse = (typeof import("@babel/parser"))["parse"];

@@ -20,7 +20,7 @@ const LIBRARY = /^(?:npm:|jsr:)?\/?(?:functionfuse|@functionfuse\/functionfuse)(
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 const ENDINGS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
 const PACKAGE = /^\/?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?(?:\/(.*))?$/;
-const ROOT = new URL("../../", import.meta.url).href;
+const ROOT = new URL("../", import.meta.url).href;
 const OWN = /^(?:(?:core|backends|storage|plugins|cli)\/|(?:cli|config|mod|testing)\.[jt]s$)/;
 
 /** Whether a module is one of this very copy of the library. */
