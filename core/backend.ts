@@ -1,6 +1,7 @@
 /** What all backends have in common: the graph of their targets, what was set for it, and the way a run goes. */
 
 import { nodeOf, pick } from "./arguments.ts";
+import { UnsupportedError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { nodeError } from "./failures.ts";
 import { type NodePlan, planNodes } from "./find_reuse.ts";
@@ -11,7 +12,7 @@ import { checkNames, compilePattern, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
 import { isImportedForDefinitions, stopImport } from "./node_context.ts";
 import { checkKeys } from "./options.ts";
-import { type ExecutorSetup, Passes } from "./passes.ts";
+import { type ExecutorSetup, Passes, type PassesSetup } from "./passes.ts";
 import type { Scope } from "./plan.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
 import { findNumbers, type GraphHolder, Query } from "./query.ts";
@@ -80,6 +81,25 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * All that a run is told.
+ *
+ * @internal
+ */
+export type RunRequest = Omit<PassesSetup, "createExecutor">;
+
+/**
+ * A run that has been begun.
+ *
+ * @internal
+ */
+export interface RunInHand {
+  /** How many nodes were not run as their stored values are right. */
+  readonly reused: number;
+  /** Gives the values of the targets' nodes. */
+  run(): Promise<unknown[]>;
+}
+
 /** The base of all backends; `R` is what a run of targets `T` gives. */
 export abstract class Backend<const T extends Targets, R = Results<T>> {
   /** The name under which results are stored. */
@@ -113,7 +133,22 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
   }
 
   /** @internal Carries out the ready nodes of one run. Refuses, by throwing, what it can never carry out. */
-  protected abstract createExecutor(setup: ExecutorSetup): Executor | Promise<Executor>;
+  protected createExecutor(_setup: ExecutorSetup): Executor | Promise<Executor> {
+    throw new UnsupportedError("This backend runs no nodes by itself.");
+  }
+
+  /**
+   * @internal Begins a run. By default, `createExecutor` carries out its nodes; a backend that has all of it carried out
+   * elsewhere, with the storage and the journal, does that here and keeps no journal of its own.
+   */
+  protected beginRun(request: RunRequest): RunInHand {
+    return new Passes({ ...request, createExecutor: (setup) => this.createExecutor(setup) });
+  }
+
+  /** @internal Whether this process keeps the journals of runs. */
+  protected get keepsJournal(): boolean {
+    return true;
+  }
 
   /** @internal The graph as it is now, with all edits. */
   protected get graph(): Graph {
@@ -171,7 +206,7 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     options.signal?.throwIfAborted();
     const started = performance.now();
     const storage = this.#storage;
-    const journal = storage?.addToJournal
+    const journal = storage?.addToJournal && this.keepsJournal
       ? new Journal(storage, this.workflowName, (message) => watchers.warn(message))
       : undefined;
     const { graph } = this;
@@ -180,15 +215,10 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
       this.#warn,
       journal ? [journal.plugin] : [],
     );
-    const passes = new Passes({
-      ...this.#settings(),
-      watchers,
-      signal: options.signal,
-      createExecutor: (setup) => this.createExecutor(setup),
-    });
+    const inHand = this.beginRun({ ...this.#settings(), watchers, signal: options.signal });
     let error: unknown;
     try {
-      const values = await passes.run();
+      const values = await inHand.run();
       const results = graph.targets.map((target, at) => pickTarget(target, values[at]));
       return (graph.isList ? results : results[0]) as R;
     } catch (caught) {
@@ -196,7 +226,7 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
       throw caught;
     } finally {
       const durationMs = performance.now() - started;
-      watchers.runEnd({ durationMs, reused: passes.reused, error });
+      watchers.runEnd({ durationMs, reused: inHand.reused, error });
       if (journal) await journal.close();
     }
   }
