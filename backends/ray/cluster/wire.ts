@@ -19,6 +19,7 @@
  *
  * | driver.py says | body |
  * |---|---|
+ * | `run`, first of all: what to run, and where results are to be written | as `packRun` of run_record.ts wrote it |
  * | `cluster` what there is | |
  * | `started` a node has been running for a while (quick ones are only told as `done`) | |
  * | `log` what a node printed, or its worker wrote to standard error | |
@@ -143,6 +144,15 @@ export interface FailedFrame {
 
 /** What driver.py says. */
 export type DriverFrame =
+  | {
+    readonly ev: "run";
+    /** A folder of this machine that the dashboard gives files of: the one of the session's logs. */
+    readonly folder: string;
+    /** Ray's id of this machine's node. */
+    readonly node: string;
+    /** The job's id, for names of files. */
+    readonly job: string;
+  }
   | { readonly ev: "cluster"; readonly ray: string; readonly nodes: readonly ClusterNode[] }
   | { readonly ev: "started"; readonly task: number; readonly at: number; readonly where: Where }
   /** `node` is -1 for what a worker says outside a node. */
