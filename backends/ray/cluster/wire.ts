@@ -137,6 +137,9 @@ export interface FailedFrame {
   readonly text: string;
   /** The last lines that the worker's Deno wrote to standard error. */
   readonly lines: readonly string[];
+  /** Of a Deno process that ended by itself while its worker lived, how it ended. */
+  readonly exitCode?: number;
+  readonly signal?: string;
   /** Nodes whose values are gone; of an actor that is no more, its instance's. */
   readonly lost: readonly number[];
   readonly where?: Where;
