@@ -23,8 +23,10 @@ export interface MissingImport {
 }
 
 // Files that code opens, by their places beside it.
-const OPENED = /\bnew URL\(\s*(["'`])([^"'`\n]+)\1\s*,\s*import\.meta\.url\s*,?\s*\)/g;
-const SETTINGS = [
+export const OPENED: RegExp =
+  /\bnew URL\(\s*(["'`])([^"'`\n]+)\1\s*,\s*import\.meta\.url\s*,?\s*\)/g;
+/** Files that say what imports mean and which versions there are. */
+export const SETTINGS: readonly string[] = [
   "package.json",
   "tsconfig.json",
   "deno.json",

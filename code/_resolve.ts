@@ -9,10 +9,20 @@ import { type LockedPackage, Locks } from "./_locks.ts";
 /** What a specifier means. */
 export type Resolved =
   | { readonly kind: "module" | "file"; readonly path: string }
-  | { readonly kind: "package"; readonly id: string; readonly all: readonly string[] }
+  | ResolvedPackage
   /** This library, which calls the user's code, or a module of the runtime. */
   | { readonly kind: "library" | "runtime" }
   | { readonly kind: "missing" };
+
+/** A package, or a module by its URL. */
+export interface ResolvedPackage {
+  readonly kind: "package";
+  readonly id: string;
+  /** The ids of all packages that it depends on, itself included. */
+  readonly all: readonly string[];
+  /** As import maps have left it: with what of the package is meant. */
+  readonly specifier: string;
+}
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -21,7 +31,8 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 const ENDINGS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
 const PACKAGE = /^\/?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?(?:\/(.*))?$/;
 const ROOT = new URL("../", import.meta.url).href;
-const OWN = /^(?:(?:core|backends|storage|plugins|cli)\/|(?:cli|config|mod|testing)\.[jt]s$)/;
+const OWN =
+  /^(?:(?:core|backends|storage|plugins|encoding|code|cli)\/|(?:cli|config|mod|testing)\.[jt]s$)/;
 
 /** Whether a module is one of this very copy of the library. */
 export function isLibraryUrl(url: string): boolean {
@@ -150,7 +161,8 @@ export class Resolver {
     if (local) return local;
     const wanted = `jsr:${name}${range === undefined ? "" : `@${range}`}`;
     const version = this.#locks.jsr(from, wanted) ?? this.#locks.jsr(from, `jsr:${name}@*`);
-    return plainPackage(version === undefined ? wanted : `jsr:${name}@${version}`, undefined);
+    const id = version === undefined ? wanted : `jsr:${name}@${version}`;
+    return { kind: "package", id, all: [id], specifier: `jsr:${rest}` };
   }
 
   /** A package by its name: one of the project, or one that was installed. */
@@ -163,7 +175,7 @@ export class Resolver {
 
   #package(specifier: string, locked: LockedPackage | undefined): Resolved {
     return locked
-      ? { kind: "package", id: `npm:${locked.id}`, all: locked.all }
+      ? { kind: "package", id: `npm:${locked.id}`, all: locked.all, specifier }
       : plainPackage(specifier, undefined);
   }
 
@@ -207,8 +219,9 @@ export class Resolver {
 }
 
 /** A package whose version is in its specifier, or unknown. */
-function plainPackage(id: string, digest: string | undefined): Resolved {
-  return { kind: "package", id, all: [id, ...(digest === undefined ? [] : [digest])] };
+function plainPackage(id: string, digest: string | undefined): ResolvedPackage {
+  const all = [id, ...(digest === undefined ? [] : [digest])];
+  return { kind: "package", id, all, specifier: id };
 }
 
 function withoutQuery(specifier: string): string {

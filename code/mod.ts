@@ -7,6 +7,7 @@ import { loadJsonc } from "./_libraries.ts";
 import { Files } from "./_files.ts";
 import { Follower } from "./_follow.ts";
 import { followImports, type Imports } from "./_imports.ts";
+import { followModules, type ModuleGraph } from "./_modules.ts";
 import { loadReader } from "./_module.ts";
 import { digestOf, Project } from "./_project.ts";
 import { isLibraryUrl } from "./_resolve.ts";
@@ -32,11 +33,19 @@ export async function readCode(origins: readonly Origin[]): Promise<readonly Cod
 }
 
 export type { Imports, MissingImport } from "./_imports.ts";
+export type { ModuleGraph } from "./_modules.ts";
+export { isLibraryUrl, type Resolved } from "./_resolve.ts";
 
 /** Everything that the modules at some paths import, directly or through others. */
 export async function readImports(paths: readonly string[]): Promise<Imports> {
   const [read, jsonc] = await Promise.all([loadReader(), loadJsonc()]);
   return followImports(new Files(jsonc.parse), read, paths);
+}
+
+/** The modules that some import, directly or through others, with what each specifier in them means; packages apart. */
+export async function readModules(paths: readonly string[]): Promise<ModuleGraph> {
+  const [read, jsonc] = await Promise.all([loadReader(), loadJsonc()]);
+  return followModules(new Files(jsonc.parse), read, paths);
 }
 
 function printStock({ module, name }: Origin): CodePrint | undefined {
