@@ -3,11 +3,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { NodeRuntime, NodeScope } from "../../core/node_server.ts";
 import type { NodeMessage } from "../../core/protocol.ts";
-import { isBundled } from "./bundle.ts";
 
 /** What differs between kinds of processes. */
 export interface HostedOptions {
   readonly control?: Int32Array;
+  /** Where the code is part of a bundle: the URL of that, which is evaluated without being asked to be. */
+  readonly main?: string;
   /** Modules to import before any other. */
   readonly preload: readonly string[];
 }
@@ -15,11 +16,10 @@ export interface HostedOptions {
 /** Makes the runtime of this process, and turns its console to the host. */
 export function hostedRuntime(
   post: (message: NodeMessage, handedOver?: ArrayBuffer[]) => void,
-  { control, preload }: HostedOptions,
+  { control, main, preload }: HostedOptions,
 ): NodeRuntime {
   const scopes = new AsyncLocalStorage<NodeScope>();
-  // A bundle is evaluated without being asked to be.
-  let imports = isBundled ? 1 : 0;
+  let imports = main === undefined ? 0 : 1;
   let preloaded: Promise<unknown> | undefined;
   turnConsole((text) => {
     const scope = scopes.getStore();
@@ -29,7 +29,7 @@ export function hostedRuntime(
   return {
     post,
     control,
-    main: isBundled ? import.meta.url : undefined,
+    main,
     async load(url) {
       imports++;
       try {
