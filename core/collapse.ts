@@ -78,7 +78,7 @@ function makeGroup(
   const { inputs, inputOffsets, instances } = readEdges(wires, (node) => numbers.get(node)!);
   return {
     kind: "group",
-    name: `group of ${members.length} ${members.length === 1 ? "node" : "nodes"}`,
+    name: groupName(members.length),
     site,
     members: members.map(({ node }) => node),
     wires,
@@ -88,6 +88,11 @@ function makeGroup(
     instances,
     exits: [...exits].map(([node, key]) => ({ key, number: numbers.get(node)! })),
   };
+}
+
+/** What a group of so many nodes is called. */
+export function groupName(count: number): string {
+  return `group of ${count} ${count === 1 ? "node" : "nodes"}`;
 }
 
 /** What the values of several nodes are called in the record of them: one with a `then` would be taken for a promise. */

@@ -28,6 +28,8 @@ export interface ExecutorSetup {
 
 /** What all passes of a run have in common. */
 export interface PassesSetup extends Omit<ReuseSearch, "initializations" | "warn"> {
+  /** What plugins prepared for each node. Default: they do it now. */
+  readonly initializations?: Initializations;
   readonly scope: Scope;
   readonly onFailure: "stop" | "continue";
   readonly watchers: Watchers;
@@ -74,7 +76,7 @@ export class Passes {
   async run(): Promise<unknown[]> {
     const { graph, storage, workflowName, watchers } = this.#setup;
     const warn = (message: string) => watchers.warn(message);
-    const initializations = initializeOnHost(graph);
+    const { initializations = initializeOnHost(graph) } = this.#setup;
     // Nothing is awaited without need: synchronous nodes run before `run` returns.
     let have: ReadonlyMap<number, unknown> = new Map();
     let isPrepared = false;
