@@ -3,7 +3,6 @@
 import type { ExecutorSetup } from "../../core/passes.ts";
 import { InPlace } from "../../core/in_place.ts";
 import { isPromiseLike } from "../../core/node_host.ts";
-import type { Needs, Resources } from "./resources.ts";
 
 const BREAK_AFTER_MS = 10;
 
@@ -13,31 +12,25 @@ export type HostOutcome = { readonly value: unknown } | { readonly error: unknow
 /** The host as a place to run nodes. */
 export class HostLane {
   readonly #inPlace: InPlace;
-  readonly #resources: Resources;
-  /** What the node that has the host took of the resources. */
-  #needs: Needs | undefined;
+  #isTaken = false;
   #node = -1;
   /** Counts nodes: what a node that is not waited for any more says is not heard. */
   #turn = 0;
   #lastBreak = 0;
 
-  constructor({ graph, initializations }: ExecutorSetup, resources: Resources) {
+  constructor({ graph, initializations }: ExecutorSetup) {
     this.#inPlace = new InPlace(graph, initializations);
-    this.#resources = resources;
   }
 
-  /** Takes the host for a node, with what it needs of the resources; gives whether it was free. */
-  take(needs: Needs): boolean {
-    if (this.#needs) return false;
-    this.#needs = this.#resources.withoutCpus(needs);
-    this.#resources.take(this.#needs);
-    return true;
+  /** Takes the host for a node; gives whether it was free. */
+  take(): boolean {
+    if (this.#isTaken) return false;
+    return this.#isTaken = true;
   }
 
   /** The host is free again. */
   leave(): void {
-    if (this.#needs) this.#resources.giveBack(this.#needs);
-    this.#needs = undefined;
+    this.#isTaken = false;
   }
 
   /** Runs a node whose values are all there: tells when it starts, and how it ended and after how many milliseconds. */
