@@ -132,7 +132,7 @@ function findExits(graph: Graph, isMember: Uint8Array): NodeRecord[] {
   return exits.length > 0 ? exits : unread;
 }
 
-/** A group needs the most that one of its members needs; it is stored unless a value that it gives was not to be. */
+/** A group needs the most that one of its members needs; it is stored, and sent with others, unless one of these was not to be. */
 function joinSettings(
   { settings }: Graph,
   members: readonly Entry[],
@@ -140,9 +140,11 @@ function joinSettings(
 ): NodeSettings {
   const policies = members.map(({ node }) => settings.get(node)?.policy);
   const isStored = exits.every((exit) => settings.get(exit)?.isStored !== false);
+  const isGrouped = members.every(({ node }) => settings.get(node)?.isGrouped !== false);
   return {
     ...(policies.some((policy) => policy) && { policy: joinPolicies(policies) }),
     ...(!isStored && { isStored }),
+    ...(!isGrouped && { isGrouped }),
   };
 }
 

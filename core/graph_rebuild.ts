@@ -181,9 +181,12 @@ class Rebuilder {
     { nodes, which, kinds }: SettingsRecord,
     all: readonly NodeRecord[],
   ): Map<NodeRecord, NodeSettings> {
-    const settings = kinds.map(({ remoteArgs, isStored, replacement }): NodeSettings => ({
+    const settings = kinds.map((
+      { remoteArgs, isStored, isGrouped, replacement },
+    ): NodeSettings => ({
       ...(remoteArgs && { policy: extendPolicy(undefined, remoteArgs) }),
       ...(isStored !== undefined && { isStored }),
+      ...(isGrouped !== undefined && { isGrouped }),
       ...(replacement !== undefined && {
         replacement: {
           fn: this.#origins[replacement].value as AnyFunction,

@@ -84,6 +84,7 @@ export interface SettingsRecord {
 export interface SettingRecord {
   readonly remoteArgs: RemoteArgs | undefined;
   readonly isStored: boolean | undefined;
+  readonly isGrouped: boolean | undefined;
   /** The item that runs in its place. */
   readonly replacement: number | undefined;
 }
@@ -266,10 +267,14 @@ class Recorder {
     };
   }
 
-  #settingOf(node: NodeRecord, { policy, isStored, replacement }: NodeSettings): SettingRecord {
+  #settingOf(
+    node: NodeRecord,
+    { policy, isStored, isGrouped, replacement }: NodeSettings,
+  ): SettingRecord {
     return {
       remoteArgs: policy?.remoteArgs,
       isStored,
+      isGrouped,
       replacement: replacement &&
         this.#itemOf(replacement.origin, `the function that replaces "${node.name}"`),
     };
@@ -353,10 +358,11 @@ class Recorder {
 }
 
 /** A text that is equal for equal settings. */
-function keyOf({ remoteArgs, isStored, replacement }: SettingRecord): string {
+function keyOf({ remoteArgs, isStored, isGrouped, replacement }: SettingRecord): string {
   // As texts, as JSON has no infinity.
   const asText = (_key: string, value: unknown) => typeof value === "number" ? `${value}` : value;
-  return JSON.stringify([remoteArgs ?? 0, isStored ?? 0, replacement ?? ""], asText);
+  const all = [remoteArgs ?? 0, isStored ?? 0, isGrouped ?? 0, replacement ?? ""];
+  return JSON.stringify(all, asText);
 }
 
 /** An error that names up to five things. */
