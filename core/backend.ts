@@ -6,7 +6,6 @@ import type { Executor } from "./executor.ts";
 import { nodeError } from "./failures.ts";
 import { type NodePlan, planNodes } from "./find_reuse.ts";
 import { buildGraph, type Graph } from "./graph.ts";
-import { Journal } from "./journal.ts";
 import { retarget } from "./edits.ts";
 import { checkNames, compilePattern, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
@@ -19,7 +18,7 @@ import { findNumbers, type GraphHolder, Query } from "./query.ts";
 import type { ReuseRule } from "./reuse.ts";
 import type { Storage } from "./storage.ts";
 import type { Results, Targets } from "./types.ts";
-import { Watchers } from "./watchers.ts";
+import { type RunInHand, watchRun } from "./watched_run.ts";
 
 /** What every backend takes. */
 export interface BackendOptions {
@@ -88,17 +87,7 @@ export interface RunOptions {
  */
 export type RunRequest = Omit<PassesSetup, "createExecutor">;
 
-/**
- * A run that has been begun.
- *
- * @internal
- */
-export interface RunInHand {
-  /** How many nodes were not run as their stored values are right. */
-  readonly reused: number;
-  /** Gives the values of the targets' nodes. */
-  run(): Promise<unknown[]>;
-}
+export type { RunInHand };
 
 /** The base of all backends; `R` is what a run of targets `T` gives. */
 export abstract class Backend<const T extends Targets, R = Results<T>> {
@@ -204,31 +193,17 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     if (isImportedForDefinitions()) return stopImport();
     checkKeys("run", options, ["signal"]);
     options.signal?.throwIfAborted();
-    const started = performance.now();
-    const storage = this.#storage;
-    const journal = storage?.addToJournal && this.keepsJournal
-      ? new Journal(storage, this.workflowName, (message) => watchers.warn(message))
-      : undefined;
-    const { graph } = this;
-    const watchers: Watchers = new Watchers(
-      graph,
-      this.#warn,
-      journal ? [journal.plugin] : [],
+    const settings = this.#settings();
+    const { graph, workflowName } = settings;
+    const journalIn = this.keepsJournal ? settings.storage : undefined;
+    return await watchRun(
+      { graph, workflowName, journalIn, warn: this.#warn },
+      (watchers) => this.beginRun({ ...settings, watchers, signal: options.signal }),
+      (values) => {
+        const results = graph.targets.map((target, at) => pickTarget(target, values[at]));
+        return (graph.isList ? results : results[0]) as R;
+      },
     );
-    const inHand = this.beginRun({ ...this.#settings(), watchers, signal: options.signal });
-    let error: unknown;
-    try {
-      const values = await inHand.run();
-      const results = graph.targets.map((target, at) => pickTarget(target, values[at]));
-      return (graph.isList ? results : results[0]) as R;
-    } catch (caught) {
-      error = caught;
-      throw caught;
-    } finally {
-      const durationMs = performance.now() - started;
-      watchers.runEnd({ durationMs, reused: inHand.reused, error });
-      if (journal) await journal.close();
-    }
   }
 
   /**
