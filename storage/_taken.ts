@@ -40,8 +40,13 @@ export class Serializers {
   /** Finds the serializer of a value; `undefined` where there are none, so that nothing is looked for. */
   get finder(): Finder<Serializer> | undefined {
     if (this.#registered.size === 0) return undefined;
-    const all = [...this.#registered.values()];
+    const all = this.registered;
     return (value) => all.find((serializer) => serializer.test(value));
+  }
+
+  /** Those that were registered. */
+  get registered(): Serializer[] {
+    return [...this.#registered.values()];
   }
 
   /** Whether a serializer has more to remove than its places. */

@@ -10,6 +10,7 @@ import type { TaskStorage } from "./task_storage.ts";
 import { FileStorage, type FileStorageOptions } from "./file.ts";
 import { MemoryStorage, type MemoryStorageOptions } from "./memory.ts";
 import { type S3ClientConfig, S3Storage, type S3StorageOptions } from "./s3.ts";
+import { withSerializers } from "./serializers/stock.ts";
 
 export { FileStorage, type FileStorageOptions, MemoryStorage, type MemoryStorageOptions };
 export { type S3ClientConfig, S3Storage, type S3StorageOptions };
@@ -29,7 +30,14 @@ export { openZarr, type ZarrOptions, zarrSerializer } from "./serializers/zarr.t
 export { type Hdf5Options, hdf5Serializer, openHdf5 } from "./serializers/hdf5.ts";
 export { type ArrowOptions, arrowSerializer, openArrow } from "./serializers/arrow.ts";
 export { openParquet, type ParquetOptions, parquetSerializer } from "./serializers/parquet.ts";
-export type { ExpectedValue, Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
+export type {
+  ExpectedValue,
+  Origin,
+  Storage,
+  StorageSpec,
+  TaskInfo,
+  TaskSelection,
+} from "../core/storage.ts";
 
 /** Which storage to make. */
 export type StorageConfig =
@@ -59,12 +67,12 @@ export function storageFactory(config: StorageConfig | string): TaskStorage {
   if (typeof config === "string") return storageFactory(parseLocation(config));
   switch (config?.kind) {
     case "file":
-      return new FileStorage(config.options);
+      return new FileStorage(withSerializers(config.options));
     case "memory":
       return new MemoryStorage(config.options);
     case "S3":
     case "s3":
-      return new S3Storage(config.options);
+      return new S3Storage(withSerializers(config.options));
     default: {
       const kind = (config as { kind?: unknown } | null)?.kind;
       throw new UnsupportedError(

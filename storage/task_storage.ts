@@ -14,6 +14,7 @@ import type {
   RecipeReader,
   Saved,
   Storage,
+  StorageSpec,
   StoredRecord,
   TaskInfo,
   TaskSelection,
@@ -31,7 +32,7 @@ import { keyOf, nameOf } from "./keys.ts";
 import type { ObjectStore, OpenObject } from "./object_store.ts";
 import { recipes } from "./recipes.ts";
 import type { Serializer } from "./serializers/serializer.ts";
-import { stockSerializers } from "./serializers/stock.ts";
+import { serializerSpec, stockSerializers } from "./serializers/stock.ts";
 
 /** What every storage takes. */
 export interface TaskStorageOptions {
@@ -80,6 +81,25 @@ export class TaskStorage implements Storage {
 
   get location(): string {
     return this.#objects.location;
+  }
+
+  /**
+   * The kind and the options by which `storageFactory` makes the same storage in another process; `undefined` for one that
+   * only this process has. Credentials are never among them.
+   *
+   * @throws {UnsupportedError} If a part of it can't be taken there, such as a serializer of one's own.
+   */
+  get spec(): StorageSpec | undefined {
+    const place = this.#objects.spec;
+    if (!place) return undefined;
+    const { registered } = this.#serializers;
+    const serializers = registered.map((serializer) => serializerSpec(serializer, this.location));
+    const options = {
+      ...place.options as object,
+      ...(this.alwaysRead && { alwaysRead: true }),
+      ...(serializers.length > 0 && { serializers }),
+    };
+    return { kind: place.kind, options };
   }
 
   async newWorkflow(workflow: string): Promise<void> {
