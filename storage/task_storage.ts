@@ -32,7 +32,7 @@ import { keyOf, nameOf } from "./keys.ts";
 import type { ObjectStore, OpenObject } from "./object_store.ts";
 import { recipes } from "./recipes.ts";
 import type { Serializer } from "./serializers/serializer.ts";
-import { serializerSpec, stockSerializers } from "./serializers/stock.ts";
+import { stockSerializers, storageSpec } from "./serializers/stock.ts";
 
 /** What every storage takes. */
 export interface TaskStorageOptions {
@@ -90,16 +90,10 @@ export class TaskStorage implements Storage {
    * @throws {UnsupportedError} If a part of it can't be taken there, such as a serializer of one's own.
    */
   get spec(): StorageSpec | undefined {
-    const place = this.#objects.spec;
-    if (!place) return undefined;
+    const { alwaysRead, location } = this;
     const { registered } = this.#serializers;
-    const serializers = registered.map((serializer) => serializerSpec(serializer, this.location));
-    const options = {
-      ...place.options as object,
-      ...(this.alwaysRead && { alwaysRead: true }),
-      ...(serializers.length > 0 && { serializers }),
-    };
-    return { kind: place.kind, options };
+    return this.#objects.spec &&
+      storageSpec(this.#objects.spec, { alwaysRead, registered, location });
   }
 
   async newWorkflow(workflow: string): Promise<void> {

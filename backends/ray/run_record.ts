@@ -3,7 +3,8 @@
 import process from "node:process";
 import type { RunRequest } from "../../core/backend.ts";
 import { isFuseError, UnsupportedError } from "../../core/errors.ts";
-import { type GraphRecord, recordGraph } from "../../core/graph_record.ts";
+import type { GraphRecord } from "../../core/graph_record.ts";
+import { recordGraph } from "../../core/graph_recorder.ts";
 import { initializeOnHost } from "../../core/initializers.ts";
 import type { Pattern } from "../../core/names.ts";
 import type { Scope } from "../../core/plan.ts";

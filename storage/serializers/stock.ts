@@ -2,6 +2,7 @@
 
 import { UnsupportedError } from "../../core/errors.ts";
 import { findUnmovable } from "../../core/movable.ts";
+import type { StorageSpec } from "../../core/storage.ts";
 import { arrowSerializer } from "./arrow.ts";
 import { hdf5Serializer } from "./hdf5.ts";
 import { parquetSerializer } from "./parquet.ts";
@@ -24,12 +25,8 @@ export interface SerializerSpec {
   readonly options: object;
 }
 
-/**
- * Describes a serializer; `location` is where the storage is that has it.
- *
- * @throws {UnsupportedError} If it is none of this library, or its options are no plain data.
- */
-export function serializerSpec({ name, options }: Serializer, location: string): SerializerSpec {
+/** Describes a serializer. */
+function specOf({ name, options }: Serializer, location: string): SerializerSpec {
   if (options !== undefined && Object.hasOwn(MAKERS, name)) {
     const problem = findUnmovable(options);
     if (problem === undefined) return { name, options };
@@ -46,6 +43,30 @@ export function serializerSpec({ name, options }: Serializer, location: string):
       Object.keys(MAKERS).join(", ")
     }, or none`,
   );
+}
+
+/**
+ * Describes a storage: its place, and what is set beside that.
+ *
+ * @throws {UnsupportedError} If a serializer is none of this library, or its options are no plain data.
+ */
+export function storageSpec(
+  { kind, options }: StorageSpec,
+  { alwaysRead, registered, location }: {
+    readonly alwaysRead: boolean;
+    readonly registered: readonly Serializer[];
+    readonly location: string;
+  },
+): StorageSpec {
+  const serializers = registered.map((serializer) => specOf(serializer, location));
+  return {
+    kind,
+    options: {
+      ...options as object,
+      ...(alwaysRead && { alwaysRead }),
+      ...(serializers.length > 0 && { serializers }),
+    },
+  };
 }
 
 /** Options of a storage, with serializers in the places of those that are only described. */
