@@ -175,33 +175,38 @@ export type DriverFrame =
 
 /** What driver.py says to node.ts, in a worker. */
 export type WorkerFrame =
-  | { readonly do: "load"; readonly load: number }
+  /** Body: `LoadItem[]`. */
+  | { readonly do: "load" }
   | {
     readonly do: "run";
-    /** For each node that is read, its number and how many of the parts after the payload's are its value. */
+    /** How many of the parts are the payload. */
+    readonly payload: number;
+    /** Of each node that is read, how many of the parts after that are its value. */
     readonly reads: readonly (readonly [node: number, parts: number])[];
     readonly returns: readonly number[];
     /** The instance to keep, if this makes one. */
     readonly keeps: readonly number[];
-    /** How many of the parts are the payload. */
-    readonly payload: number;
   }
-  | { readonly do: "abort" };
+  | { readonly do: "abort"; readonly name: "TimeoutError" | "AbortError"; readonly text: string };
 
 /** What node.ts says to driver.py, in a worker. */
 export type NodeFrame =
-  | { readonly did: "ready" }
+  | { readonly did: "ready" | "loaded" }
   | {
     readonly did: "report";
     readonly at: number;
     readonly held: readonly (readonly [node: number, bytes: number])[];
-    /** How many of the parts are the report; then, for each of `returns`, how many are its value. */
+    /** How many of the parts are the report. */
     readonly report: number;
+    /** Of each of `returns`, how many of the parts after that are its value: none if there is no such value. */
     readonly values: readonly number[];
   }
+  /** What is to be run can't be looked up. */
   | { readonly did: "unknown"; readonly text: string }
+  /** `node` is -1 outside a node. */
   | { readonly did: "log"; readonly node: number; readonly text: string }
-  | { readonly did: "dying"; readonly text: string };
+  /** Body: what was thrown and not caught, a `ThrownRecord`. */
+  | { readonly did: "dying" };
 
 /** A frame that has arrived. */
 export interface Received<Head> {

@@ -1,0 +1,144 @@
+/**
+ * What runs the nodes of a Ray worker process, as its child: the node host, reached by frames.
+ *
+ * Started by driver.py with the folder of the package and the numbers of the files to read from and to write to; standard
+ * input and output belong to the nodes.
+ */
+
+import { openSync, read } from "node:fs";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { NodeServer } from "../../../core/node_server.ts";
+import type { LoadItem, NodeMessage, ProgramItem, ReportMessage } from "../../../core/protocol.ts";
+import { describeThrown } from "../../../core/thrown.ts";
+import { watchExits } from "../../shared/exits.ts";
+import { hostedRuntime } from "../../shared/hosted.ts";
+import { endWithParent, writeAll } from "../../shared/pipes.ts";
+import { NodeRun, Problems } from "./node_run.ts";
+import {
+  decodeFrames,
+  decodeValue,
+  encodeFrame,
+  encodeValue,
+  type NodeFrame,
+  type Received,
+  type RunPayload,
+  type WorkerFrame,
+} from "./wire.ts";
+
+const PIPE_BYTES = 1 << 20;
+/** How URLs of modules begin that are part of the package. */
+const PACKAGE = "package:/";
+
+const [folder, from, to, parent] = process.argv.splice(2);
+const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
+const input = openSync(`/dev/fd/${from}`, "r");
+const output = openSync(`/dev/fd/${to}`, "w");
+
+const runtime = hostedRuntime(takeMessage, { preload: [] });
+const server = new NodeServer(runtime);
+let toLoad: readonly (LoadItem | ProgramItem)[] = [];
+let problems = new Problems([], []);
+let run: NodeRun | undefined;
+/** Values to let go of once the calls have run. */
+let release: number[] = [];
+let hasAsked = false;
+let cuts = 0;
+
+process.on("SIGINT", () => {});
+watchExits({
+  threw: (error) => say({ did: "dying" }, encodeValue(describeThrown(error))),
+  exits: () => {},
+});
+endWithParent(Number(parent));
+
+const receive = decodeFrames<WorkerFrame>(takeFrame);
+const buffer = new Uint8Array(PIPE_BYTES);
+(function listen() {
+  read(input, buffer, 0, PIPE_BYTES, null, (error, count) => {
+    if (error || count === 0) process.exit(0);
+    receive(buffer.slice(0, count));
+    listen();
+  });
+})();
+
+function say(head: NodeFrame, parts?: Uint8Array[]): void {
+  for (const bytes of encodeFrame(head, parts)) writeAll(output, bytes);
+}
+
+function takeFrame({ head, parts }: Received<WorkerFrame>): void {
+  switch (head.do) {
+    case "load":
+      load(decodeValue(parts) as (LoadItem | ProgramItem)[]);
+      break;
+    case "run":
+      start(head, parts);
+      break;
+    case "abort":
+      // One that does not listen would not come to an end.
+      if (!hasAsked) process.exit(0);
+      server.receive({
+        type: "abort",
+        reason: describeThrown(new DOMException(head.text, head.name)),
+      });
+  }
+}
+
+function load(items: readonly (LoadItem | ProgramItem)[]): void {
+  toLoad = items.map((item) => "program" in item ? item : { ...item, reference: locate(item) });
+  server.receive({ type: "reset" });
+  cuts = 0;
+  server.receive({ type: "load", items: toLoad });
+}
+
+/** What is part of the package lies in this machine's own copy of it. */
+function locate({ reference }: LoadItem): LoadItem["reference"] {
+  const { module } = reference;
+  return module.startsWith(PACKAGE)
+    ? { ...reference, module: new URL(module.slice(PACKAGE.length), root).href }
+    : reference;
+}
+
+function start(
+  { reads, returns, keeps, payload }: WorkerFrame & { do: "run" },
+  parts: Uint8Array[],
+): void {
+  const { calls, preparations } = decodeValue(parts.splice(0, payload)) as RunPayload;
+  const text = problems.find({ calls, preparations });
+  if (text !== undefined) return say({ did: "unknown", text });
+  const put = reads.flatMap(([node, count]) => [node, decodeValue(parts.splice(0, count))]);
+  run = new NodeRun({ calls }, returns);
+  hasAsked = false;
+  release = [...run.nodes, ...reads.map(([node]) => node)].filter((node) => !keeps.includes(node));
+  server.receive({ type: "run", cuts, calls, preparations, put });
+}
+
+function takeMessage(message: NodeMessage): void {
+  switch (message.type) {
+    case "ready":
+      say({ did: "ready" });
+      break;
+    case "loaded":
+      problems = new Problems(toLoad, message.problems);
+      say({ did: "loaded" });
+      break;
+    case "asked":
+      hasAsked = true;
+      break;
+    case "log":
+      say({ did: "log", node: message.node, text: message.text });
+      break;
+    case "report":
+      takeReport(message);
+  }
+}
+
+function takeReport(report: ReportMessage): void {
+  if (report.isCut) cuts++;
+  if (!run?.add(report)) return;
+  const { head, parts } = run.write();
+  run = undefined;
+  // Instances stay; values have been written down.
+  server.receive({ type: "run", cuts, calls: [], release });
+  say(head, parts);
+}
