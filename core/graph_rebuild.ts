@@ -5,6 +5,7 @@ import type { AnyClass, AnyFunction } from "./callable.ts";
 import { CallReader, type Refer } from "./calls.ts";
 import { findCarried, type Origin } from "./carried.ts";
 import { Definition, methodNames } from "./definition.ts";
+import type { GraphError } from "./errors.ts";
 import { unflatten } from "./flat_list.ts";
 import { groupName } from "./collapse.ts";
 import { connect, type Graph, type NodeSettings, readEdges } from "./graph.ts";
@@ -61,10 +62,7 @@ export async function rebuildGraph(
   });
   const problems = await lookup.load(items);
   if (problems.length > 0) {
-    throw notPortable(
-      problems.map(({ id, text }) => `${record.titles[id]}: ${text}`),
-      "to this machine",
-    );
+    throw notFound(problems.map(({ id, text }) => `${record.titles[id]}: ${text}`));
   }
   return new Rebuilder(record, items, lookup).rebuild();
 }
@@ -112,7 +110,7 @@ class Rebuilder {
     const { target } = origin.value as Definition;
     if (kind !== "method") return new Definition(kind, name, target, site, ...NO_METHOD, origin);
     if (!methodNames(target as AnyClass).has(method!)) {
-      throw notPortable([`${name}: the class has no such method there`], "to this machine");
+      throw notFound([`${name}: the class has no such method there`]);
     }
     return new Definition("method", name, target, site, this.#classOf(origin, site), method);
   }
@@ -222,6 +220,13 @@ class Rebuilder {
     const { options } = this.#record.items[item];
     return { name, options, hooks: this.#lookup.known.get(item) as PluginHooks, origins };
   }
+}
+
+function notFound(problems: readonly string[]): GraphError {
+  return notPortable(
+    problems,
+    "make the workflow again on another machine, as these are not found there",
+  );
 }
 
 const NO_METHOD = [undefined, undefined] as const;
