@@ -28,8 +28,8 @@ import { type DriverFrame, encodeValue, type Where } from "./wire.ts";
 
 /** What an executor for Ray is to know. */
 export interface RayExecutorOptions {
-  /** URL of the folder of the package: what lies in it is asked for by its place in it. */
-  readonly root: string;
+  /** By what URL workers ask for the module that has one here. */
+  readonly moduleInPackage: (url: string) => string;
   /** Takes what a node printed, or with `undefined` what its worker said outside of nodes. */
   readonly onLog: (node: number | undefined, text: string, worker: string) => void;
 }
@@ -54,16 +54,15 @@ export async function createRayExecutor(
   needs.check(cluster);
   const loading = await Loading.of(setup.graph, setup.initializations, setup.warn);
   const load = driver.nextNumber();
-  driver.send({ op: "load", load }, encodeValue(inPackage(loading.messages, options.root)));
+  driver.send({ op: "load", load }, encodeValue(inPackage(loading, options)));
   return new RayExecutor(setup, { driver, options, cluster, needs, loading, load });
 }
 
-/** Modules of the package, said so that they are found wherever it is unpacked. */
-function inPackage(items: Loading["messages"], root: string): Loading["messages"] {
-  const folder = root.endsWith("/") ? root : `${root}/`;
-  return items.map((item) => {
-    if ("program" in item || !item.reference.module.startsWith(folder)) return item;
-    const module = `package:/${item.reference.module.slice(folder.length)}`;
+/** What is to be looked up, with modules of the package as they are found wherever it is unpacked. */
+function inPackage({ messages }: Loading, { moduleInPackage }: RayExecutorOptions) {
+  return messages.map((item) => {
+    if ("program" in item) return item;
+    const module = moduleInPackage(item.reference.module);
     return { ...item, reference: { ...item.reference, module } };
   });
 }
