@@ -2,6 +2,7 @@
 
 import type { Graph } from "./graph.ts";
 import { Journal } from "./journal.ts";
+import type { Plugin } from "./plugin.ts";
 import type { Storage } from "./storage.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -20,13 +21,19 @@ export interface WatchSetup {
   /** Where its journal is kept, if that can keep journals. */
   readonly journalIn: Storage | undefined;
   readonly warn: (message: string) => void;
-  /** Tells what happens. Default: `Watchers`. */
-  readonly WatchersOf?: typeof Watchers;
+  /** Makes what tells of all that happens; it is to tell `more` too. Default: to the graph's observers. */
+  makeWatchers?(more: readonly Plugin[]): Watchers;
 }
 
 /** Carries out a run, and gives what `finish` makes of the targets' nodes' values. */
 export async function watchRun<R>(
-  { graph, workflowName, journalIn, warn, WatchersOf = Watchers }: WatchSetup,
+  {
+    graph,
+    workflowName,
+    journalIn,
+    warn,
+    makeWatchers = (more) => new Watchers(graph, warn, more),
+  }: WatchSetup,
   begin: (watchers: Watchers) => RunInHand,
   finish: (values: readonly unknown[]) => R,
 ): Promise<R> {
@@ -34,7 +41,7 @@ export async function watchRun<R>(
   const journal = journalIn?.addToJournal
     ? new Journal(journalIn, workflowName, (message) => watchers.warn(message))
     : undefined;
-  const watchers: Watchers = new WatchersOf(graph, warn, journal ? [journal.plugin] : []);
+  const watchers: Watchers = makeWatchers(journal ? [journal.plugin] : []);
   const inHand = begin(watchers);
   let error: unknown;
   try {

@@ -27,16 +27,6 @@ export interface RunRecord {
   readonly scope: Scope;
   readonly onFailure: "stop" | "continue";
   readonly storage: StorageSpec | undefined;
-  /** What the executor is told, as plain data. */
-  readonly executor: unknown;
-}
-
-/** What a run is described with. */
-export interface DescribeOptions {
-  /** The URL by which the cluster finds a module, such as `package:/code/digits.ts`; `undefined` if it does not. */
-  urlOf(module: string): string | undefined;
-  /** What the executor is told, as plain data. Default: nothing. */
-  readonly executor?: unknown;
 }
 
 /** Which runtime this is. */
@@ -49,6 +39,9 @@ export const RUNTIME: string = process.versions.deno
 /**
  * Describes a run: plugins prepare its nodes here and now.
  *
+ * @param urlOf Gives the URL by which the cluster finds a module, such as `package:/code/digits.ts`; `undefined` if it
+ * does not find it.
+ *
  * @throws {GraphError} If a part of the graph can't be taken to a cluster.
  * @throws {UnsupportedError} If the storage can't.
  */
@@ -57,7 +50,7 @@ export async function describeRun(
     RunRequest,
     "graph" | "storage" | "workflowName" | "rule" | "rerun" | "scope" | "onFailure"
   >,
-  { urlOf, executor }: DescribeOptions,
+  urlOf: (module: string) => string | undefined,
 ): Promise<RunRecord> {
   const { graph, storage, workflowName, rule, rerun, scope, onFailure } = request;
   return {
@@ -70,7 +63,6 @@ export async function describeRun(
     rerun,
     scope,
     onFailure,
-    executor,
   };
 }
 

@@ -1,0 +1,63 @@
+/** Tells the client of all that happens in a run: its observers are there. */
+
+import type { Graph } from "../../../core/graph.ts";
+import type { NodeEnd, NodeFailure, Plugin, RunEnd, RunStart } from "../../../core/plugin.ts";
+import { Watchers } from "../../../core/watchers.ts";
+import { packThrown, type RunEvent } from "../events.ts";
+
+/** Who is told, and who knows where nodes run. */
+export interface EventWatchersParts {
+  say(event: RunEvent): void;
+  workerOf(node: number): string | undefined;
+}
+
+/** Watchers that turn everything into events. */
+export class EventWatchers extends Watchers {
+  readonly #count: number;
+  readonly #parts: EventWatchersParts;
+
+  /** `more` are observers in this process. */
+  constructor(graph: Graph, parts: EventWatchersParts, more: readonly Plugin[]) {
+    super(graph, (text) => parts.say({ ev: "warn", text }), more);
+    this.#count = graph.nodes.length;
+    this.#parts = parts;
+  }
+
+  override get isAny(): boolean {
+    return true;
+  }
+
+  override runStart(run: RunStart): void {
+    const { toRun, toRead, notNeeded } = run;
+    this.#parts.say({ ev: "run", nodes: this.#count, toRun, toRead, notNeeded });
+    super.runStart(run);
+  }
+
+  override nodeStart(node: number): void {
+    const worker = this.#parts.workerOf(node);
+    this.#parts.say({ ev: "start", node, at: Date.now(), ...(worker !== undefined && { worker }) });
+    super.nodeStart(node);
+  }
+
+  override nodeEnd(node: number, end: NodeEnd): void {
+    this.#parts.say({ ev: "end", node, ...end });
+    super.nodeEnd(node, end);
+  }
+
+  override nodeReused(node: number): void {
+    this.#parts.say({ ev: "reused", node });
+    super.nodeReused(node);
+  }
+
+  override nodeError(node: number, failure: NodeFailure): void {
+    const { error, willRetry } = failure;
+    this.#parts.say({ ev: "error", node, thrown: packThrown(error), willRetry });
+    super.nodeError(node, failure);
+  }
+
+  override runEnd(end: Pick<RunEnd, "durationMs" | "reused" | "error">): void {
+    const { durationMs, reused } = end;
+    this.#parts.say({ ev: "over", durationMs, reused });
+    super.runEnd(end);
+  }
+}
