@@ -9,6 +9,7 @@ import type { Lookup } from "../../../core/lookup.ts";
 import { type ItemKey, KIND } from "../../../core/node.ts";
 import { type ExecutorSetup, Passes } from "../../../core/passes.ts";
 import type { Storage, StorageSpec } from "../../../core/storage.ts";
+import { unlessAborted } from "../../../core/unless_aborted.ts";
 import { watchRun } from "../../../core/watched_run.ts";
 import { packValue } from "../../../encoding/packed.ts";
 import type { RunEvent } from "../events.ts";
@@ -65,15 +66,6 @@ export async function runHost(
     },
     (values) => packTargets(graph, values),
   );
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 /** Of each target's node, as much as the target is a part of: a large value is not sent for a small item. */
