@@ -33,6 +33,8 @@ MARK = "\x1eFUSE "
 TELL_AFTER_S = 0.3
 GRACE_S = 1.0
 MOST_LINES = 20
+# How long frames for the host wait for others after some have been written.
+CROWD_S = 0.001
 READ_BYTES = 1 << 20
 
 
@@ -127,7 +129,7 @@ class Child:
         self.from_child, to_us = os.pipe()
         files = [str(from_us), str(to_us), str(os.getpid())]
         self.process = subprocess.Popen(
-            [*deno_run("node.ts"), *files],
+            [*deno_run("node.ts"), *files, json.dumps(where())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -162,7 +164,8 @@ class Child:
     def receive(self, wait_s):
         """The frames that have come within the time; raises `Died` once there can be no more."""
         frames, is_over = [], False
-        for file, _ in self.poller.poll(wait_s * 1000):
+        events = self.poller.poll(wait_s * 1000)
+        for file, _ in events:
             if file == self.to_child:
                 self._write()
                 if not self.unsent:
@@ -176,7 +179,7 @@ class Child:
                 frames = [decode(frame) for frame in self._whole_frames()]
         for head, parts in frames:
             self._note(head, parts)
-        if is_over or (not frames and self.process.poll() is not None):
+        if is_over or (not events and self.process.poll() is not None):
             self.kill()
             raise Died()
         return frames
@@ -318,6 +321,7 @@ def run_here(load, frame, values, keeps=()):
     pieces = [value.parts if isinstance(value, Value) else (value,) for value in values]
     head = {
         "do": "run",
+        "task": task["task"],
         "payload": len(parts),
         "reads": [[node, len(part)] for node, part in zip(task["reads"], pieces)],
         "returns": task["returns"],
@@ -340,13 +344,12 @@ def run_here(load, frame, values, keeps=()):
         return [failed("cancelled", "It was stopped."), *none]
     if head["did"] == "unknown":
         return [failed("code", head["text"]), *none]
-    done = {"ev": "done", "task": task["task"], "at": head["at"], "where": where(), "held": head["held"]}
-    report, rest = parts[: head["report"]], parts[head["report"] :]
-    made = []
+    made, at = [], 1
     for count in head["values"]:
-        piece, rest = rest[:count], rest[count:]
+        piece = parts[at : at + count]
+        at += count
         made.append(None if count == 0 else bytes(piece[0]) if count == 1 else Value(*piece))
-    return [encode(done, report), *made]
+    return [bytes(parts[0]), *made]
 
 
 def fail(task, kind, text, parts=(), **more):
@@ -412,7 +415,7 @@ class Driver:
         threading.Thread(target=self._write, daemon=True).start()
 
     def _write(self):
-        """Frames go out as they come, several at once if there are."""
+        """Frames go out at once, but in a crowd several together."""
         try:
             while True:
                 chunks = [self.to_host.get()]
@@ -420,6 +423,7 @@ class Driver:
                     chunks.append(self.to_host.get())
                 self.host.stdin.write(b"".join(chunks))
                 self.host.stdin.flush()
+                time.sleep(CROWD_S)
         except (BrokenPipeError, ValueError):
             # The host is gone.
             pass

@@ -23,6 +23,7 @@ import {
   type NodeFrame,
   type Received,
   type RunPayload,
+  type Where,
   type WorkerFrame,
 } from "./wire.ts";
 
@@ -30,8 +31,9 @@ const PIPE_BYTES = 1 << 20;
 /** How URLs of modules begin that are part of the package. */
 const PACKAGE = "package:/";
 
-const [folder, from, to, parent] = process.argv.splice(2);
+const [folder, from, to, parent, where] = process.argv.splice(2);
 const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
+const place: Where = JSON.parse(where);
 const input = openSync(`/dev/fd/${from}`, "r");
 const output = openSync(`/dev/fd/${to}`, "w");
 
@@ -40,6 +42,7 @@ const server = new NodeServer(runtime);
 let toLoad: readonly (LoadItem | ProgramItem)[] = [];
 let problems = new Problems([], []);
 let run: NodeRun | undefined;
+let task = -1;
 /** Values to let go of once the calls have run. */
 let release: number[] = [];
 let hasAsked = false;
@@ -99,14 +102,13 @@ function locate({ reference }: LoadItem): LoadItem["reference"] {
     : reference;
 }
 
-function start(
-  { reads, returns, keeps, payload }: WorkerFrame & { do: "run" },
-  parts: Uint8Array[],
-): void {
+function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
+  const { reads, returns, keeps, payload } = head;
   const { calls, preparations } = decodeValue(parts.splice(0, payload)) as RunPayload;
   const text = problems.find({ calls, preparations });
   if (text !== undefined) return say({ did: "unknown", text });
   const put = reads.flatMap(([node, count]) => [node, decodeValue(parts.splice(0, count))]);
+  task = head.task;
   run = new NodeRun({ calls }, returns);
   hasAsked = false;
   release = [...run.nodes, ...reads.map(([node]) => node)].filter((node) => !keeps.includes(node));
@@ -136,7 +138,7 @@ function takeMessage(message: NodeMessage): void {
 function takeReport(report: ReportMessage): void {
   if (report.isCut) cuts++;
   if (!run?.add(report)) return;
-  const { head, parts } = run.write();
+  const { head, parts } = run.write(task, place);
   run = undefined;
   // Instances stay; values have been written down.
   server.receive({ type: "run", cuts, calls: [], release });

@@ -1,9 +1,18 @@
 /** The calls of one task, as node.ts sees them: what is told of them, and what is to be kept of it. */
 
+import { Buffer } from "node:buffer";
 import { CallReader } from "../../../core/calls.ts";
 import { forEachReported } from "../../../core/report.ts";
 import type { LoadItem, LoadProblem, ProgramItem, ReportMessage } from "../../../core/protocol.ts";
-import { encodeValue, INLINE_BYTES, type NodeFrame, type RunPayload } from "./wire.ts";
+import {
+  type DriverFrame,
+  encodeFrame,
+  encodeValue,
+  INLINE_BYTES,
+  type NodeFrame,
+  type RunPayload,
+  type Where,
+} from "./wire.ts";
 
 /** Collects what is reported of the calls of one task until all of it is known. */
 export class NodeRun {
@@ -34,8 +43,11 @@ export class NodeRun {
     return report.isCut === true || this.#durations.length === this.nodes.length;
   }
 
-  /** What there is to tell: values that are kept are written down each for itself, and in the report only if small. */
-  write(): { head: NodeFrame; parts: Uint8Array[] } {
+  /**
+   * What there is to tell, as the frame for the host: values that are kept are written down each for itself, and in the
+   * report only if small.
+   */
+  write(task: number, where: Where): { head: NodeFrame; parts: Uint8Array[] } {
     const held: [number, number][] = [];
     const values: Uint8Array[][] = [];
     let inline = 0;
@@ -51,16 +63,10 @@ export class NodeRun {
         this.#values[position] = undefined;
       }
     }
-    const report = encodeValue(this.#message());
+    const done: DriverFrame = { ev: "done", task, at: this.#at, where, held };
     return {
-      head: {
-        did: "report",
-        at: this.#at,
-        held,
-        report: report.length,
-        values: values.map(({ length }) => length),
-      },
-      parts: [...report, ...values.flat()],
+      head: { did: "report", values: values.map(({ length }) => length) },
+      parts: [Buffer.concat(encodeFrame(done, encodeValue(this.#message()))), ...values.flat()],
     };
   }
 

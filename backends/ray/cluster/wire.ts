@@ -179,6 +179,7 @@ export type WorkerFrame =
   | { readonly do: "load" }
   | {
     readonly do: "run";
+    readonly task: number;
     /** How many of the parts are the payload. */
     readonly payload: number;
     /** Of each node that is read, how many of the parts after that are its value. */
@@ -193,12 +194,9 @@ export type WorkerFrame =
 export type NodeFrame =
   | { readonly did: "ready" | "loaded" }
   | {
+    /** Body: the whole frame for the host, and values. */
     readonly did: "report";
-    readonly at: number;
-    readonly held: readonly (readonly [node: number, bytes: number])[];
-    /** How many of the parts are the report. */
-    readonly report: number;
-    /** Of each of `returns`, how many of the parts after that are its value: none if there is no such value. */
+    /** Of each of `returns`, how many of the parts after the first are its value: none if there is no such value. */
     readonly values: readonly number[];
   }
   /** What is to be run can't be looked up. */
