@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import queue
+import re
 import select
 import shutil
 import signal
@@ -233,16 +234,17 @@ class Child:
 
     def run(self, task, head, parts):
         """Has calls run; gives the frame that tells of them. Raises `Died`, `Expired` or `KeyboardInterrupt`."""
-        self.is_busy, is_told = True, False
-        started = time.time()
+        is_told, started = False, time.time()
         limit_s = task.get("timeoutMs", float("inf")) / 1000
-        self.send(head, parts)
         while True:
             passed = time.time() - started
             if passed >= limit_s:
                 raise Expired(f"It took longer than {task['timeoutMs']} ms.")
-            if task["task"] == cancelled:
+            if task["task"] in cancelled:
                 raise KeyboardInterrupt
+            if not self.is_busy:
+                self.is_busy = True
+                self.send(head, parts)
             if passed >= TELL_AFTER_S and not is_told:
                 is_told = True
                 tell({"ev": "started", "task": task["task"], "at": round(started * 1000)})
@@ -256,9 +258,10 @@ class Child:
         """What runs is to come to an end: by itself if it listens, else with the child."""
         deadline = time.time() + GRACE_S
         try:
-            self.send({"do": "abort", "name": name, "text": text})
+            if self.is_busy:
+                self.send({"do": "abort", "name": name, "text": text})
             while self.is_busy and time.time() < deadline:
-                frames = self.receive(deadline - time.time())
+                frames = self.receive(max(0, deadline - time.time()))
                 self.is_busy = not any(head["did"] == "report" for head, _ in frames)
         except Died:
             return
@@ -284,7 +287,8 @@ class Child:
 
 # Of this worker process.
 child = None
-cancelled = None
+# Calls of an actor that are to come to an end.
+cancelled = set()
 
 
 class Load:
@@ -295,18 +299,25 @@ class Load:
         self.parts = [bytes(part) for part in parts]
 
 
+def lives():
+    """Whether this process has a child that can run something."""
+    return child is not None and not child.is_over and child.process.poll() is None
+
+
 def warm_child(load):
     """The child of this process, ready to run what a load has."""
     global child
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if child and (child.is_busy or child.devices != devices or child.process.poll() is not None):
+    if lives() and (child.is_busy or child.devices != os.environ.get("CUDA_VISIBLE_DEVICES")):
         child.kill()
-    if not child or child.is_over:
+    if not lives():
+        if child:
+            child.kill()
         child = Child()
     try:
         child.prepare(load)
     except Died:
-        raise Setup(f"Deno can't run the nodes' program on {this_machine()}.", child.lines) from None
+        text = f"Deno came to an end on {this_machine()} before it could run anything."
+        raise Setup(text, list(child.lines)) from None
     return child
 
 
@@ -331,7 +342,8 @@ def run_here(load, frame, values, keeps=()):
         node = warm_child(load)
         head, parts = node.run(task, head, [*parts, *(part for piece in pieces for part in piece)])
     except Setup as error:
-        return [failed("setup", error.args[0], lines=error.args[1:]), *none]
+        text, lines = (*error.args, [])[:2]
+        return [failed("setup", text, lines=lines), *none]
     except Died:
         end = {**child.end(), "lines": list(child.lines)}
         text = "The process that ran it came to an end."
@@ -389,12 +401,18 @@ class Instance:
         self.load = load
         self.node = node
 
+        self.is_made = False
+
     def run(self, frame, *values):
+        if self.is_made and not lives():
+            task, _ = decode(frame)
+            gone = fail(task, "lost", "The process that had its instance came to an end.", lost=[self.node])
+            return one_or_all([gone, *[None] * len(task["returns"])])
+        self.is_made = True
         return one_or_all(run_here(self.load, frame, values, [self.node]))
 
     def cancel(self, task):
-        global cancelled
-        cancelled = task
+        cancelled.add(task)
 
 
 # In the driver
@@ -409,6 +427,8 @@ class Driver:
         # By the host's numbers: nodes' values, tasks under way, actors, and what makes tasks of loads.
         self.refs = {}
         self.tasks = {}
+        # Where tasks run that have been running for a while.
+        self.places = {}
         self.actors = {}
         self.loads = {}
         self.makers = {}
@@ -443,6 +463,16 @@ class Driver:
             if head["op"] == "stop":
                 return
             getattr(self, "do_" + head["op"])(head, parts, frame)
+
+    def stop(self):
+        """What is still under way comes to an end, or is left to Ray."""
+        for head, report in list(self.tasks.values()):
+            self._cancel(head, report)
+        deadline = time.time() + 2 * GRACE_S
+        while self.tasks and time.time() < deadline:
+            time.sleep(0.05)
+        for actor in list(self.actors):
+            self.do_dropActor({"actor": actor}, [], b"")
 
     def do_hello(self, head, parts, frame):
         self.tell({"ev": "cluster", "ray": ray.__version__, "nodes": [describe(node) for node in ray.nodes()]})
@@ -494,11 +524,24 @@ class Driver:
     def _complete(self, head, result):
         """Called by a thread of Ray's."""
         self.tasks.pop(head["task"], None)
-        self.to_host.put(result if isinstance(result, bytes) else self._explain(head, result))
+        place = self.places.pop(head["task"], None)
+        if not isinstance(result, bytes):
+            result = self._explain(head, result, {"where": place} if place else {})
+        self.to_host.put(result)
 
-    def _explain(self, head, error):
-        text = str(error)
-        return fail(head, "died", text)
+    def _explain(self, head, error, more):
+        """The frame that tells of what Ray itself says of a task."""
+        cause = getattr(error, "cause", None)
+        if isinstance(error, errors.RayTaskError) and isinstance(cause, errors.RayError):
+            error = cause
+        kind = next((kind for kind, classes in KINDS.items() if isinstance(error, classes)), "died")
+        if kind == "lost":
+            found = getattr(error, "object_ref_hex", None)
+            reads = [node for node in head["reads"] if node in self.refs]
+            more["lost"] = [node for node in reads if self.refs[node].hex() == found] or head["reads"]
+        elif kind == "died" and "actor" in head:
+            more["lost"] = [head["actor"]]
+        return fail(head, kind, brief(error), **more)
 
     def do_put(self, head, parts, frame):
         self.refs[head["node"]] = ray.put(Value(*parts))
@@ -540,6 +583,22 @@ class Driver:
         ray.cancel(report, force=False)
 
 
+# What errors of Ray mean; all others mean that something died.
+KINDS = {
+    "cancelled": errors.TaskCancelledError,
+    "lost": errors.ObjectLostError,
+    "setup": (errors.RuntimeEnvSetupError, ImportError),
+    "refused": (errors.TaskUnschedulableError, errors.ActorUnschedulableError),
+}
+
+
+def brief(error):
+    """What an error of Ray says, without tables and advice."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    words = " ".join(line for line in lines if line and not re.match(r"(\w+): ", line))
+    return words.split(" There are some potential root causes")[0][:600] or type(error).__name__
+
+
 def describe(node):
     return {
         "id": node["NodeID"],
@@ -554,7 +613,10 @@ def pass_logs(driver, data):
     """What workers print: events and words for the host."""
     for line in data["lines"]:
         if MARK in line:
-            driver.tell(json.loads(line[line.index(MARK) + len(MARK) :]))
+            event = json.loads(line[line.index(MARK) + len(MARK) :])
+            if event["ev"] == "started":
+                driver.places[event["task"]] = event["where"]
+            driver.tell(event)
         elif data["pid"] != "autoscaler":
             place = {"node": "", "ip": data["ip"] or "", "pid": data["pid"] or 0}
             driver.tell({"ev": "log", "node": -1, "text": line, "where": place})
@@ -573,18 +635,25 @@ def read_run():
 
 
 def main():
-    ray.init(log_to_driver=True)
-    host = subprocess.Popen(deno_run(sys.argv[1] if len(sys.argv) > 1 else "host.ts"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    ray.init(log_to_driver=True, logging_level="warning")
+    program = sys.argv[1] if len(sys.argv) > 1 else "host.ts"
+    try:
+        run = read_run()
+        host = subprocess.Popen(deno_run(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    except Setup as error:
+        sys.exit(error.args[0])
+    # The host decides what it means.
+    signal.signal(signal.SIGTERM, lambda *_: host.terminate())
     driver = Driver(host)
     global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
     global_worker_stdstream_dispatcher.add_handler("fuse", functools.partial(pass_logs, driver))
     context = ray.get_runtime_context()
     folder = ray._private.worker._global_node.get_logs_dir_path()
-    about = {"folder": folder, "node": context.get_node_id(), "job": context.get_job_id()}
-    driver.tell({"ev": "run", **about}, [read_run()])
+    driver.tell({"ev": "run", "folder": folder, "node": context.get_node_id(), "job": context.get_job_id()}, [run])
     driver.serve()
+    driver.stop()
     host.stdin.close()
-    sys.exit(host.wait())
+    sys.exit(1 if host.wait() else 0)
 
 
 if __name__ == "__main__":
