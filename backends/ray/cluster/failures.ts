@@ -82,9 +82,9 @@ export class Failures {
         return {
           error: new Broken(
             new EngineError(
-              `Ray can't run node ${this.#name(task.nodes[0])}: ${text} ${ADVICE[kind]}${
-                showLines(frame.lines)
-              }`,
+              `Ray can't run node ${this.#name(task.nodes[0])}: ${text.replace(/[.\s]+$/, "")}. ${
+                ADVICE[kind]
+              }${showLines(frame.lines)}`,
             ),
           ),
         };

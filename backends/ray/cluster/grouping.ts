@@ -212,6 +212,6 @@ export class Grouping {
     for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
       if (!inside.has(inputs[at]) && !(inputs[at] in pass.values)) return false;
     }
-    return this.#parts.canGoAhead(i) && !this.#parts.isLoner(i) && !loading.keepsArguments(i);
+    return this.#parts.canGoAhead(i) && !this.#parts.isLoner(i);
   }
 }

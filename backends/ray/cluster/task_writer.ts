@@ -27,7 +27,7 @@ export class TaskWriter {
   readonly #graph: Graph;
   readonly #loading: Loading;
   readonly #refs: Refs;
-  /** Of each value on the host that was weighed, its bytes. */
+  /** Of each value that was weighed, its bytes. */
   readonly #weights = new Map<number, number>();
 
   constructor(graph: Graph, loading: Loading, refs: Refs) {
@@ -107,17 +107,22 @@ export class TaskWriter {
     return count;
   }
 
-  /** Whether a value goes along with the calls: if it lies on the host, and all its copies together are small. */
+  /** Whether a value goes along with the calls. */
   #isInline(i: number, pass: Pass): boolean {
     const value = pass.values[i];
     if (value === HELD || this.#refs.has(i)) return false;
+    return this.isLight(i, value, pass.readersLeft(i));
+  }
+
+  /** Whether a node's value is so small that all copies for so many readers together are. */
+  isLight(i: number, value: unknown, readers: number): boolean {
     if (isSmall(value)) return true;
     let bytes = this.#weights.get(i);
     if (bytes === undefined) {
       const bulk = weigh(value);
       this.#weights.set(i, bytes = bulk.isWhole ? bulk.bytes : Infinity);
     }
-    return bytes <= LIGHT_BYTES || bytes * pass.readersLeft(i) <= INLINE_BYTES;
+    return bytes <= LIGHT_BYTES || bytes * readers <= INLINE_BYTES;
   }
 
   #nameOf(nodes: readonly number[]): string {
