@@ -63,7 +63,8 @@ export type RunEvent =
   /** The run has failed; `thrown` as above. */
   | { readonly ev: "failed"; readonly thrown: string };
 
-const MARK = "\x1eFUSE ";
+/** What lines with events begin with; their number follows, so that no two are the same. */
+export const MARK = "\x1eFUSE ";
 // So often a client is told at most.
 const FLUSH_AFTER_MS = 50;
 const LONGEST_LINE = 64 * 1024;
@@ -73,6 +74,7 @@ export class EventLines {
   readonly #write: (line: string) => void;
   #waiting: string[] = [];
   #length = 0;
+  #lines = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `write` takes whole lines with their ends. */
@@ -94,7 +96,7 @@ export class EventLines {
     this.#timer = undefined;
     if (this.#waiting.length === 0) return;
     // On a line of its own, also after a text without an end.
-    this.#write(`${MARK}[${this.#waiting.splice(0).join(",")}]\n`);
+    this.#write(`${MARK}${this.#lines++} [${this.#waiting.splice(0).join(",")}]\n`);
     this.#length = 0;
   }
 }
@@ -103,7 +105,7 @@ export class EventLines {
 export function readEvents(line: string): RunEvent[] | undefined {
   if (!line.startsWith(MARK)) return undefined;
   try {
-    return JSON.parse(line.slice(MARK.length)) as RunEvent[];
+    return JSON.parse(line.slice(line.indexOf(" [") + 1)) as RunEvent[];
   } catch {
     // Cut off, as the process was killed.
     return undefined;

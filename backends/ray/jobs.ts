@@ -1,0 +1,88 @@
+/** What a cluster tells of itself and of its jobs. */
+
+import type { HttpReply } from "./http.ts";
+
+/** How far a job is; the last three are ends. */
+export type RayJobStatus = "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
+
+/** A job that the cluster knows. */
+export interface RayJob {
+  readonly id: string;
+  readonly status: RayJobStatus;
+  /** Whether it has ended. */
+  readonly isOver: boolean;
+  /** What Ray says of it, such as why it failed. */
+  readonly message: string;
+  readonly entrypoint: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970, by the cluster's clock. */
+  readonly startTimeMs: number | undefined;
+  readonly endTimeMs: number | undefined;
+  /** The Ray node that the entry point runs on, as soon as that is decided. */
+  readonly driverNodeId: string | undefined;
+  /** How the entry point ended. */
+  readonly driverExitCode: number | undefined;
+}
+
+/** What a dashboard says first. */
+export interface RayVersion {
+  readonly version: string;
+  readonly session: string;
+}
+
+/** The version, or `undefined` if it was not a dashboard that answered. */
+export function readVersion(reply: HttpReply): RayVersion | undefined {
+  const { ray_version: version, session_name: session } = readObject(reply);
+  if (typeof version !== "string") return undefined;
+  return { version, session: typeof session === "string" ? session : "" };
+}
+
+/** Whether a version is before another; what isn't a release (`3.0.0.dev0`) is its coming one. */
+export function isOlder(version: string, than: string): boolean {
+  const [ours, theirs] = [version, than].map((text) =>
+    text.split(".").map((part) => parseInt(part))
+  );
+  for (let at = 0; at < 3; at++) {
+    const difference = (ours[at] || 0) - (theirs[at] || 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+/** A job, as the API describes it. */
+export function readJob(id: string, reply: HttpReply): RayJob {
+  const said = readObject(reply) as Partial<JobReply>;
+  const status = said.status ?? "PENDING";
+  return {
+    id,
+    status,
+    isOver: status !== "PENDING" && status !== "RUNNING",
+    message: said.message ?? "",
+    entrypoint: said.entrypoint ?? "",
+    metadata: said.metadata ?? {},
+    startTimeMs: said.start_time ?? undefined,
+    endTimeMs: said.end_time ?? undefined,
+    driverNodeId: said.driver_node_id ?? undefined,
+    driverExitCode: said.driver_exit_code ?? undefined,
+  };
+}
+
+interface JobReply {
+  readonly status: RayJobStatus;
+  readonly message: string | null;
+  readonly entrypoint: string;
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly start_time: number | null;
+  readonly end_time: number | null;
+  readonly driver_node_id: string | null;
+  readonly driver_exit_code: number | null;
+}
+
+/** The JSON of a reply; nothing, if it is none. */
+export function readObject(reply: HttpReply): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(new TextDecoder().decode(reply.body)) ?? {};
+  } catch {
+    return {};
+  }
+}
