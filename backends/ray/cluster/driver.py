@@ -5,9 +5,12 @@ which runs the nodes. Both speak in frames, whose table is in wire.ts; values ar
 """
 
 import collections
+import ctypes
 import functools
 import io
+import itertools
 import json
+import mmap
 import os
 import pickle
 import queue
@@ -20,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 import zipfile
 
 import ray
@@ -37,6 +41,10 @@ MOST_LINES = 20
 # How long frames for the host wait for others after some have been written.
 CROWD_S = 0.001
 READ_BYTES = 1 << 20
+# Parts from this size on are shared with the child where that is possible.
+SHARED_BYTES = 1 << 20
+# How long memory of results is kept for the next ones.
+IDLE_S = 2.0
 
 
 def encode(head, parts=()):
@@ -122,19 +130,99 @@ class Value:
         return Value, tuple(pickle.PickleBuffer(part) for part in self.parts)
 
 
+class Outbox:
+    """A file in memory into which the child puts the large parts of results, and from which Ray copies them."""
+
+    def __init__(self):
+        # Only Linux has such files; elsewhere all parts travel through the pipe.
+        self.file = os.memfd_create("outbox", 0) if hasattr(os, "memfd_create") else None
+        self.map = None
+        # Values whose parts lie in it.
+        self.lent = []
+
+    def parts(self, spans):
+        end = max(offset + size for _, offset, size in spans)
+        if not self.map or len(self.map) < end:
+            self.map = mmap.mmap(self.file, end)
+        view = memoryview(self.map)
+        return [(at, view[offset : offset + size]) for at, offset, size in spans]
+
+    def empty(self):
+        """Gives the memory back, unless Ray has still to copy from it."""
+        if not any(value() for value in self.lent):
+            self.lent, self.map = [], None
+            os.ftruncate(self.file, 0)
+
+    def close(self):
+        if self.file is not None:
+            os.close(self.file)
+
+
+class Buffer(ctypes.Structure):
+    """The beginning of CPython's Py_buffer."""
+
+    _fields_ = [("address", ctypes.c_void_p), ("object", ctypes.py_object), ("rest", ctypes.c_byte * 256)]
+
+
+def address_of(part):
+    found = Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(part), ctypes.byref(found), 0)
+    address = found.address
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
+    return address
+
+
+class Store:
+    """The files of the object store that this process has mapped, where the child may map them too."""
+
+    def __init__(self):
+        self.files = {}
+
+    def find(self, part):
+        """The file that a part of a value lies in, and where; `None` if that can't be known."""
+        address = address_of(part)
+        with open("/proc/self/maps") as lines:
+            for line in lines:
+                span, _, offset, device, inode, *_ = line.split()
+                start, end = (int(place, 16) for place in span.split("-"))
+                if start <= address and address + len(part) <= end and inode != "0":
+                    file = self._open((device, inode))
+                    return file and (file, int(offset, 16) + address - start)
+
+    def _open(self, key):
+        """Its file has no name any more, but Ray's node has it open."""
+        if key not in self.files:
+            self.files[key] = next(self._search(*key), None)
+        return self.files[key]
+
+    def _search(self, device, inode):
+        major, minor = (int(number, 16) for number in device.split(":"))
+        wanted = (os.makedev(major, minor), int(inode))
+        for process in ("self", os.getppid()):
+            for name in os.listdir(f"/proc/{process}/fd"):
+                path = f"/proc/{process}/fd/{name}"
+                try:
+                    status = os.stat(path)
+                    if (status.st_dev, status.st_ino) == wanted:
+                        yield os.open(path, os.O_RDONLY)
+                except OSError:
+                    continue
+
+
 class Child:
     """A node.ts, and what it has loaded."""
 
     def __init__(self):
         from_us, self.to_child = os.pipe()
         self.from_child, to_us = os.pipe()
-        files = [str(from_us), str(to_us), str(os.getpid())]
+        self.outbox = Outbox()
+        files = [str(from_us), str(to_us), str(os.getpid()), json.dumps(where()), str(self.outbox.file or "")]
         self.process = subprocess.Popen(
-            [*deno_run("node.ts"), *files, json.dumps(where())],
+            [*deno_run("node.ts"), *files],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(from_us, to_us),
+            pass_fds=[file for file in (from_us, to_us, self.outbox.file) if file is not None],
         )
         os.close(from_us)
         os.close(to_us)
@@ -144,9 +232,14 @@ class Child:
         self.load = None
         self.is_busy = False
         self.is_over = False
+        self.is_sharing = False
+        # Parts of values that the child has mapped: they stay where they are for as long.
+        self.pins = {}
         # What was thrown and not caught, if that ends it, as node.ts wrote it.
         self.thrown = []
         self.lines = collections.deque(maxlen=MOST_LINES)
+        # What was said and not told yet: of a quick task it goes with its report, as Ray's logs are slow and soon over.
+        self.said = []
         self.unsent = collections.deque()
         self.received = bytearray()
         self.poller = select.poll()
@@ -210,17 +303,27 @@ class Child:
 
     def _note(self, head, parts):
         if head["did"] == "log":
-            tell({"ev": "log", "node": head["node"], "text": head["text"]})
+            self.said.append((head["node"], head["text"]))
         elif head["did"] == "dying":
             self.thrown = parts
-        elif head["did"] in ("ready", "loaded"):
-            self.state = head["did"]
+        elif head["did"] == "ready":
+            self.state, self.is_sharing = "ready", head["isSharing"]
+        elif head["did"] == "freed":
+            for pin in head["pins"]:
+                self.pins.pop(pin, None)
+        elif head["did"] == "loaded":
+            self.state = "loaded"
 
     def _read_output(self):
         text = read(self.output).decode(errors="replace").rstrip("\n")
         if text:
             self.lines.extend(text.split("\n"))
-            tell({"ev": "log", "node": -1, "text": text})
+            self.said.append((-1, text))
+
+    def take_said(self):
+        """What was said and not told yet, for the host."""
+        said, self.said = self.said, []
+        return [{"ev": "log", "node": node, "text": text} for node, text in said]
 
     def prepare(self, load):
         """Has it look up what a load says, unless it has."""
@@ -244,15 +347,40 @@ class Child:
                 raise KeyboardInterrupt
             if not self.is_busy:
                 self.is_busy = True
-                self.send(head, parts)
-            if passed >= TELL_AFTER_S and not is_told:
-                is_told = True
-                tell({"ev": "started", "task": task["task"], "at": round(started * 1000)})
+                self.send(*self._share(head, parts))
+            if passed >= TELL_AFTER_S:
+                if not is_told:
+                    is_told = True
+                    tell({"ev": "started", "task": task["task"], "at": round(started * 1000)})
+                for event in self.take_said():
+                    tell(event)
             # A KeyboardInterrupt of Ray waits until this one wakes up.
             for frame in self.receive(min(TELL_AFTER_S, limit_s - passed)):
-                if frame[0]["did"] in ("report", "unknown"):
+                if frame[0]["did"] == "unmappable":
+                    self.is_sharing = self.is_busy = False
+                    self.pins.clear()
+                elif frame[0]["did"] in ("report", "unknown"):
                     self.is_busy = False
-                    return frame
+                    return self._fetch(*frame)
+
+    def _share(self, head, parts):
+        """What is to be sent where large parts are mapped by the child."""
+        maps, sent = [], list(parts)
+        for at, part in enumerate(parts):
+            found = self.is_sharing and len(part) >= SHARED_BYTES and store.find(part)
+            if found:
+                pin = next(numbers)
+                self.pins[pin] = part
+                maps.append([at, *found, len(part), pin])
+                sent[at] = b""
+        return {**head, "maps": maps}, sent
+
+    def _fetch(self, head, parts):
+        """A report with its large parts."""
+        if head.get("shared"):
+            for at, part in self.outbox.parts(head["shared"]):
+                parts[at] = part
+        return head, parts
 
     def abort(self, name, text):
         """What runs is to come to an end: by itself if it listens, else with the child."""
@@ -278,6 +406,7 @@ class Child:
         self.process.stdout.close()
         os.close(self.to_child)
         os.close(self.from_child)
+        self.outbox.close()
 
     def end(self):
         """How it ended, for the frame that tells of that."""
@@ -287,6 +416,10 @@ class Child:
 
 # Of this worker process.
 child = None
+store = Store()
+numbers = itertools.count()
+# Held while a task runs, or while what it has left is tidied up.
+in_use = threading.Lock()
 # Calls of an actor that are to come to an end.
 cancelled = set()
 
@@ -322,7 +455,41 @@ def warm_child(load):
 
 
 def run_here(load, frame, values, keeps=()):
-    """What a task does, in a worker: gives a frame for the host, and the values of the task's `returns`."""
+    """What a task does, in a worker: gives the frames for the host, and the values of the task's `returns`."""
+    with in_use:
+        report, *made = run_task(load, frame, values, keeps)
+        if child and not child.is_over and (child.pins or child.outbox.lent):
+            timer = threading.Timer(IDLE_S, tidy_up)
+            timer.daemon = True
+            timer.start()
+        if not child or not child.said:
+            return [report, *made]
+        said = [encode({**event, "where": where()}) for event in child.take_said()]
+        return [b"".join([*said, report]), *made]
+
+
+def tidy_up():
+    """What nobody needs any more of what was shared is let go of, unless more follows: then that sees to it."""
+    if not in_use.acquire(blocking=False):
+        return
+    try:
+        if lives():
+            child.receive(0)
+            child.outbox.empty()
+    except Died:
+        # The next task starts another one.
+        pass
+    finally:
+        in_use.release()
+
+
+def keep(pieces):
+    """A value as it is kept in the object store."""
+    return bytes(pieces[0]) if len(pieces) == 1 and len(pieces[0]) < SHARED_BYTES else Value(*pieces)
+
+
+def run_task(load, frame, values, keeps):
+    """The frame that tells what became of a task, and the values of its `returns`."""
     task, parts = decode(frame)
     none = [None] * len(task["returns"])
     failed = functools.partial(fail, task, where=where())
@@ -360,7 +527,9 @@ def run_here(load, frame, values, keeps=()):
     for count in head["values"]:
         piece = parts[at : at + count]
         at += count
-        made.append(None if count == 0 else bytes(piece[0]) if count == 1 else Value(*piece))
+        made.append(None if count == 0 else keep(piece))
+    if head["shared"]:
+        node.outbox.lent = [weakref.ref(value) for value in made if isinstance(value, Value)]
     return [bytes(parts[0]), *made]
 
 

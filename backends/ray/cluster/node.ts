@@ -15,6 +15,7 @@ import { watchExits } from "../../shared/exits.ts";
 import { hostedRuntime } from "../../shared/hosted.ts";
 import { endWithParent, writeAll } from "../../shared/pipes.ts";
 import { NodeRun, Problems } from "./node_run.ts";
+import { SHARED_BYTES, SharedMemory } from "./shared_memory.ts";
 import {
   decodeFrames,
   decodeValue,
@@ -31,12 +32,13 @@ const PIPE_BYTES = 1 << 20;
 /** How URLs of modules begin that are part of the package. */
 const PACKAGE = "package:/";
 
-const [folder, from, to, parent, where] = process.argv.splice(2);
+const [folder, from, to, parent, where, outbox] = process.argv.splice(2);
 const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
 const place: Where = JSON.parse(where);
 const input = openSync(`/dev/fd/${from}`, "r");
 const output = openSync(`/dev/fd/${to}`, "w");
 
+const memory = openMemory();
 const runtime = hostedRuntime(takeMessage, { preload: [] });
 const server = new NodeServer(runtime);
 let toLoad: readonly (LoadItem | ProgramItem)[] = [];
@@ -67,6 +69,15 @@ const buffer = new Uint8Array(PIPE_BYTES);
 
 function say(head: NodeFrame, parts?: Uint8Array[]): void {
   for (const bytes of encodeFrame(head, parts)) writeAll(output, bytes);
+}
+
+function openMemory(): SharedMemory | undefined {
+  try {
+    return outbox ? new SharedMemory(`/dev/fd/${outbox}`) : undefined;
+  } catch {
+    // Then all parts travel through the pipe.
+    return undefined;
+  }
 }
 
 function takeFrame({ head, parts }: Received<WorkerFrame>): void {
@@ -103,7 +114,15 @@ function locate({ reference }: LoadItem): LoadItem["reference"] {
 }
 
 function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
-  const { reads, returns, keeps, payload } = head;
+  const { reads, returns, keeps, payload, maps } = head;
+  memory?.begin();
+  try {
+    for (const [part, file, offset, bytes, pin] of maps) {
+      parts[part] = memory!.see(`/proc/${parent}/fd/${file}`, [offset, bytes], pin);
+    }
+  } catch {
+    return say({ did: "unmappable" });
+  }
   const { calls, preparations } = decodeValue(parts.splice(0, payload)) as RunPayload;
   const text = problems.find({ calls, preparations });
   if (text !== undefined) return say({ did: "unknown", text });
@@ -118,7 +137,7 @@ function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
 function takeMessage(message: NodeMessage): void {
   switch (message.type) {
     case "ready":
-      say({ did: "ready" });
+      say({ did: "ready", isSharing: memory !== undefined });
       break;
     case "loaded":
       problems = new Problems(toLoad, message.problems);
@@ -138,9 +157,23 @@ function takeMessage(message: NodeMessage): void {
 function takeReport(report: ReportMessage): void {
   if (report.isCut) cuts++;
   if (!run?.add(report)) return;
-  const { head, parts } = run.write(task, place);
+  const { values, parts } = run.write(task, place);
   run = undefined;
+  const large = memory ? parts.flatMap((part, at) => at > 0 && isLarge(part) ? [at] : []) : [];
+  const spans = large.length > 0 ? memory!.put(large.map((at) => parts[at])) : [];
+  for (const at of large) parts[at] = new Uint8Array(0);
+  const shared = spans.map(([offset, bytes], k) => [large[k], offset, bytes] as const);
   // Instances stay; values have been written down.
   server.receive({ type: "run", cuts, calls: [], release });
-  say(head, parts);
+  say({ did: "report", values, shared }, parts);
+  if (memory?.isUsed) void tidyUp(memory);
+}
+
+async function tidyUp(memory: SharedMemory): Promise<void> {
+  const pins = await memory.end();
+  if (pins.length > 0) say({ did: "freed", pins });
+}
+
+function isLarge({ byteLength }: Uint8Array): boolean {
+  return byteLength >= SHARED_BYTES;
 }

@@ -9,7 +9,6 @@ import {
   encodeFrame,
   encodeValue,
   INLINE_BYTES,
-  type NodeFrame,
   type RunPayload,
   type Where,
 } from "./wire.ts";
@@ -47,7 +46,7 @@ export class NodeRun {
    * What there is to tell, as the frame for the host: values that are kept are written down each for itself, and in the
    * report only if small.
    */
-  write(task: number, where: Where): { head: NodeFrame; parts: Uint8Array[] } {
+  write(task: number, where: Where): { values: number[]; parts: Uint8Array[] } {
     const held: [number, number][] = [];
     const values: Uint8Array[][] = [];
     let inline = 0;
@@ -65,7 +64,7 @@ export class NodeRun {
     }
     const done: DriverFrame = { ev: "done", task, at: this.#at, where, held };
     return {
-      head: { did: "report", values: values.map(({ length }) => length) },
+      values: values.map(({ length }) => length),
       parts: [Buffer.concat(encodeFrame(done, encodeValue(this.#message()))), ...values.flat()],
     };
   }

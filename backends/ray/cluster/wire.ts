@@ -187,18 +187,34 @@ export type WorkerFrame =
     readonly returns: readonly number[];
     /** The instance to keep, if this makes one. */
     readonly keeps: readonly number[];
+    /** Parts that are empty here, as they are to be mapped: which, from which of the worker's files, and a number. */
+    readonly maps: readonly (readonly [
+      part: number,
+      file: number,
+      offset: number,
+      bytes: number,
+      pin: number,
+    ])[];
   }
   | { readonly do: "abort"; readonly name: "TimeoutError" | "AbortError"; readonly text: string };
 
 /** What node.ts says to driver.py, in a worker. */
 export type NodeFrame =
-  | { readonly did: "ready" | "loaded" }
+  /** `isSharing`: large parts may be mapped. */
+  | { readonly did: "ready"; readonly isSharing: boolean }
+  | { readonly did: "loaded" }
   | {
     /** Body: the whole frame for the host, and values. */
     readonly did: "report";
     /** Of each of `returns`, how many of the parts after the first are its value: none if there is no such value. */
     readonly values: readonly number[];
+    /** Parts that are empty here, as they are in the outbox: which, and where. */
+    readonly shared: readonly (readonly [part: number, offset: number, bytes: number])[];
   }
+  /** What was mapped and is not seen any more. */
+  | { readonly did: "freed"; readonly pins: readonly number[] }
+  /** What is to be mapped can't be: the worker says it again with all its parts, and maps nothing from then on. */
+  | { readonly did: "unmappable" }
   /** What is to be run can't be looked up. */
   | { readonly did: "unknown"; readonly text: string }
   /** `node` is -1 outside a node. */
