@@ -129,12 +129,18 @@ export function findHeaders(
   let found: unknown = headers;
   try {
     if (headers === undefined && text) found = JSON.parse(text);
-    return Object.fromEntries(new Headers(found as Record<string, string> | undefined));
+    const entries = Object.entries((found ?? {}) as Record<string, unknown>);
+    if (
+      typeof (found ?? {}) === "object" && entries.every(([, text]) => typeof text === "string")
+    ) {
+      return Object.fromEntries(new Headers(entries as [string, string][]));
+    }
   } catch {
-    throw new TypeError(
-      `What ${source} says can't be sent: it must be names of headers with texts.`,
-    );
+    // It is told below, without what the reason shows of it.
   }
+  throw new TypeError(
+    `What ${source} says can't be sent: it must be names of headers with texts.`,
+  );
 }
 
 function read(path: string): string | undefined {
