@@ -11,3 +11,7 @@ const isDeno = "Deno" in globalThis;
 /** Writes and reads archives in the format zip. */
 export const loadZip = (): Promise<typeof import("fflate")> =>
   isDeno ? import("npm:fflate@0.8.3") : import("fflate");
+
+/** Globs. */
+export const loadGlobs = (): Promise<typeof import("picomatch")> =>
+  isDeno ? import("npm:picomatch@4.0.7") : import("picomatch");
