@@ -1,18 +1,15 @@
-import process from "node:process";
 import { after, describe } from "node:test";
 import { testBackend } from "../contract/backend.ts";
 import { testEdits } from "../contract/edits.ts";
-import { RayCluster, skipWithoutRay } from "../support/ray_cluster.ts";
-import { DirectDrivers, DirectRayWorkflow } from "../support/ray_direct.ts";
+import { RayCluster } from "../support/ray_cluster.ts";
+import { DirectDrivers, type DirectRayWorkflow, skipDirect } from "../support/ray_direct.ts";
 
 const drivers = new DirectDrivers(() => RayCluster.shared());
-const make = (
-  targets: ConstructorParameters<typeof DirectRayWorkflow>[0],
-  options: object = {},
-) => new DirectRayWorkflow(targets, drivers, { workflowName: "test", ...options });
+const make = (...args: Parameters<typeof drivers.workflow>): DirectRayWorkflow =>
+  drivers.workflow(...args);
 
-describe("A cluster of Ray", { skip: skipWithoutRay() }, () => {
+describe("A cluster of Ray", { skip: skipDirect() }, () => {
   after(() => drivers.stop());
   testBackend("Ray", make, { isRemote: true, randomRuns: 5, parityStep: 20 });
-  if (process.env.CI === "true") testEdits("Ray", make, { isRemote: true, numRuns: 3 });
+  testEdits("Ray", make, { isRemote: true, numRuns: 2 });
 });

@@ -20,9 +20,14 @@ import type { Executor } from "../../core/executor.ts";
 import type { ExecutorSetup } from "../../core/passes.ts";
 import { DriverLink } from "../../backends/ray/cluster/driver_link.ts";
 import { createRayExecutor } from "../../backends/ray/cluster/executor.ts";
-import { RAY_PYTHON, type RayCluster } from "./ray_cluster.ts";
+import { RAY_PYTHON, type RayCluster, skipWithoutRay } from "./ray_cluster.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url).href;
+
+/** Why such runs are skipped: the host is Deno, wherever the client runs, as values travel as Deno writes them down. */
+export function skipDirect(): string | false {
+  return "Deno" in globalThis ? skipWithoutRay() : "only Deno is a host in a cluster of Ray";
+}
 
 /** A driver that is a child of this process. */
 export class DirectDriver {
@@ -121,6 +126,14 @@ export class DirectDrivers {
     if (driver.link.end === undefined) this.#free.push(driver);
   }
 
+  /** A backend that runs on the cluster. */
+  workflow(
+    targets: Target | readonly Target[],
+    options: Partial<BackendOptions> = {},
+  ): DirectRayWorkflow {
+    return new DirectRayWorkflow(targets, this, { workflowName: "test", ...options });
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((driver) => driver.stop()));
   }
@@ -130,7 +143,7 @@ export class DirectDrivers {
 export class DirectRayWorkflow extends Backend<Target | readonly Target[], unknown> {
   readonly #drivers: DirectDrivers;
   /** What nodes printed, by their numbers. */
-  readonly printed: [node: number | undefined, text: string][] = [];
+  readonly printed: [node: number | undefined, text: string, worker: string][] = [];
 
   constructor(
     targets: Target | readonly Target[],
@@ -147,7 +160,7 @@ export class DirectRayWorkflow extends Backend<Target | readonly Target[], unkno
     try {
       executor = await createRayExecutor(setup, driver.link, {
         moduleInPackage: (url) => url.replace(REPOSITORY, "package:/functionfuse/"),
-        onLog: (node, text) => void this.printed.push([node, text]),
+        onLog: (...args) => void this.printed.push(args),
       });
     } catch (error) {
       this.#drivers.give(driver);
