@@ -208,7 +208,7 @@ class RayExecutor implements Executor {
     const isWaiting = (i: number) => this.#hands.has(i) && !this.#tasks.of(i);
     for (const batch of this.#grouping.take(this.#pass, isWaiting)) this.#send(batch);
     this.#host.pump(this.#pass);
-    this.#homes.refs.flush();
+    this.#homes.refs.tidy();
   }
 
   /** Whether a node may be sent before the run asks for it. */

@@ -95,7 +95,7 @@ export class Listener implements DriverEvents {
     const task = this.#take(number);
     if (!task) return;
     const worker = this.#nameOf(where);
-    const isHeld = new Set(held.map(([node]) => node));
+    const sizes = new Map(held);
     const { length } = report.values;
     forEachReported(report, (entry) => {
       const i = task.nodes[entry.position];
@@ -104,10 +104,10 @@ export class Listener implements DriverEvents {
       // Of a try that is not waited for any more, nothing is kept but what a later one has put in its place.
       if (this.#parts.tasks.of(i) !== task) return;
       this.#workers.set(i, worker);
-      if (task.returns.has(i)) this.#parts.homes.refs.add(i);
-      if (isHeld.has(i) && this.pass.isWanted(i)) return this.#fetch(i, task, entry.durationMs);
+      if (task.returns.has(i)) this.#parts.homes.refs.add(i, sizes.get(i) ?? 0);
+      if (sizes.has(i) && this.pass.isWanted(i)) return this.#fetch(i, task, entry.durationMs);
       this.#parts.tasks.leave(i, task);
-      const outcome = this.#outcomeOf(i, task, entry, isHeld.has(i));
+      const outcome = this.#outcomeOf(i, task, entry, sizes.has(i));
       this.#parts.settle(i, outcome, entry.durationMs);
     });
     const { failure } = report;

@@ -63,7 +63,7 @@ export class Tasks {
     const isConstructor = graph.nodes[first].definition.kind === "constructor";
     const actor = isConstructor ? first : graph.instances[first];
     const { payload, name, reads, returns } = writer.write(batch.nodes, pass);
-    homes.refs.flush();
+    homes.refs.expect(returns);
     const number = driver.nextNumber();
     const { timeoutMs, options } = needs.of(first);
     const parts = { task: number, name, reads, returns, timeoutMs };
