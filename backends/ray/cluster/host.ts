@@ -49,6 +49,7 @@ const driver = new DriverLink((pieces) => {
 process.stdin.on("data", (bytes) => driver.receive(bytes as Uint8Array));
 process.stdin.on("end", () => {
   driver.ended("It has closed its line.");
+  if (isOver) process.exit();
   cancel("The run's driver is gone.");
 });
 process.on("SIGTERM", () => cancel("The run was stopped."));
@@ -71,8 +72,9 @@ try {
 } catch (error) {
   fail(error);
 }
-driver.stop();
-process.exitCode ??= 0;
+// A module whose import was stopped waits for ever: the process ends when the driver has heard that all is done.
+if (driver.end === undefined) driver.stop();
+else process.exit();
 
 async function carryOut(): Promise<void> {
   const { head: { folder, node, job }, parts: [bytes] } = await driver.run;
