@@ -24,12 +24,12 @@ export interface RayRequest {
   readonly accepted?: readonly number[];
   /** How long a dashboard may be silent; 30,000 if left out. */
   readonly timeoutMs?: number;
-  /** How long a dashboard that can't be reached, or has no time, is asked again; 20,000 if left out. */
+  /** How long a dashboard that can't be reached, or has no time, is asked again; 8,000 if left out. */
   readonly patienceMs?: number;
 }
 
 const TIMEOUT_MS = 30_000;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 8_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3_000;
 /** Too many at once, and what proxies say while a server starts. */

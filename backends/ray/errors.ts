@@ -34,7 +34,11 @@ export function troubleOf(error: unknown): Trouble {
   if (/HPE_|invalid HTTP|Malformed|parse error|InvalidHTTPResponse|Parse Error/i.test(text)) {
     return "not http";
   }
-  if (/reset|closed|hang up|EPIPE|broken pipe|before message completed|EOF|aborted/i.test(text)) {
+  if (
+    /reset|closed|hang up|EPIPE|broken pipe|connection|incomplete|before message|EOF|aborted/i.test(
+      text,
+    )
+  ) {
     return "cut";
   }
   return "other";
