@@ -37,6 +37,7 @@ const RULE: Fields = {
   remoteArgs: (value, path) => checkFields(value, path, REMOTE_ARGS),
   plugins: checkPlugins,
   stored: checkBoolean,
+  grouped: checkBoolean,
   replaceFunction: checkFunction,
   insertBefore: checkFunction,
   insertAfter: checkFunction,

@@ -4,6 +4,7 @@ import { LocalWorkflow, ParallelWorkflow, workflow } from "functionfuse";
 import { applyConfig, defineConfig, type FuseConfig } from "functionfuse/config";
 import { randomState } from "functionfuse/plugins";
 import { storageFactory } from "functionfuse/storage";
+import { graphOf } from "./support/random_edits.ts";
 
 const add = workflow("add", (a: number, b: number) => a + b);
 const one = add(1, 0).setName("one");
@@ -32,12 +33,14 @@ describe("A configuration", () => {
     const wf = local({
       rules: [
         { query: /one|two/, collapse: "pair" },
-        { query: "pair", remoteArgs: { maxRetries: 1 }, stored: false },
+        { query: "pair", remoteArgs: { maxRetries: 1 }, stored: false, grouped: false },
         { query: "three", replaceFunction: (a: number, b: number) => a * 100 + b },
         { query: "spare", replaceFunction: () => "spared" },
       ],
     });
     assert.deepEqual(wf.findNodes(), ["pair", "three", "spare"]);
+    const [settings] = graphOf(wf as never).settings.values();
+    assert.deepEqual([settings.isStored, settings.isGrouped], [false, false]);
     assert.deepEqual(await wf.run(), [201, "spared"]);
   });
 
