@@ -143,11 +143,15 @@ describe("The house", () => {
 
   it("has front doors that only users' code enters by", () => {
     const doors = ["mod.ts", "cli.ts", "functionfuse"];
+    // It is in the user's place: the program that runs a workflow in a cluster makes its storage.
+    const inUsersPlace = "backends/ray/cluster/host.ts";
     assertNone(
       ofLayer("core", "encoding", "code", "backends", "plugins", "storage").flatMap((
         { path, imports },
       ) =>
-        imports.filter((to) => doors.some((door) => to === door || to.startsWith(`${door}/`)))
+        imports.filter((to) =>
+          path !== inUsersPlace && doors.some((door) => to === door || to.startsWith(`${door}/`))
+        )
           .map((to) => `${path} → ${to}`)
       ),
       "nothing below imports the front doors",
