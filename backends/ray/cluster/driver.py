@@ -44,7 +44,7 @@ READ_BYTES = 1 << 20
 # Parts from this size on are shared with the child where that is possible.
 SHARED_BYTES = 1 << 20
 # How long memory of results is kept for the next ones.
-IDLE_S = 2.0
+IDLE_S = 1.0
 
 
 def encode(head, parts=()):
@@ -658,9 +658,9 @@ class Driver:
     def do_actor(self, head, parts, frame):
         # Its class has the name that Ray shows.
         made = type(head["name"], (Instance,), {})
-        options = {"max_restarts": 0, "concurrency_groups": {"cancel": 1}}
+        maker = ray.remote(concurrency_groups={"cancel": 1})(made)
         try:
-            actor = ray.remote(made)._remote([self.loads[head["load"]], head["actor"]], **options, **head["options"])
+            actor = maker._remote([self.loads[head["load"]], head["actor"]], max_restarts=0, **head["options"])
         except (ValueError, TypeError) as error:
             self.to_host.put(fail(head, "refused", str(error)))
             return
@@ -749,7 +749,8 @@ class Driver:
         actor = self.actors.get(head.get("actor"))
         if actor:
             actor.cancel.options(concurrency_group="cancel").remote(head["task"])
-        ray.cancel(report, force=False)
+        else:
+            ray.cancel(report, force=False)
 
 
 # What errors of Ray mean; all others mean that something died.
