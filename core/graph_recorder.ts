@@ -24,6 +24,8 @@ import type { LoadItem } from "./protocol.ts";
 
 /** What is known of the way to the other process. */
 export interface Way {
+  /** Told of all modules that the graph needs there, before `urlOf` is asked for any. */
+  prepare?(modules: readonly string[]): Promise<void>;
   /** The URL by which a module is found there; `undefined` if it is not. Default: its own. */
   urlOf?(module: string): string | undefined;
   /** Why a value does not get there, such as what a codec says. Default: any value does that structured clone keeps. */
@@ -251,8 +253,13 @@ class Recorder {
   /** How the items are found; of those that can't be, why. */
   async #refer(): Promise<LoadItem[]> {
     const items: LoadItem[] = [];
-    for (const [id, { origin, title, options }] of this.#wanted.entries()) {
-      const reference = await referenceTo(origin);
+    const references = await Promise.all(this.#wanted.map(({ origin }) => referenceTo(origin)));
+    if (this.#problems.length === 0) {
+      const modules = references.flatMap((reference) => reference?.module ?? []);
+      await this.#way.prepare?.([...new Set(modules)]);
+    }
+    for (const [id, { title, options }] of this.#wanted.entries()) {
+      const reference = references[id];
       const module = reference && this.#urlOf(reference.module);
       if (module !== undefined) {
         items.push({ id, reference: { ...reference!, module }, ...options });

@@ -41,6 +41,7 @@ export const RUNTIME: string = process.versions.deno
  *
  * @param urlOf Gives the URL by which the cluster finds a module, such as `package:/code/digits.ts`; `undefined` if it
  * does not find it.
+ * @param prepare Is told of all modules before that is asked, and may see to it that the cluster has them.
  *
  * @throws {GraphError} If a part of the graph can't be taken to a cluster.
  * @throws {UnsupportedError} If the storage can't.
@@ -51,6 +52,7 @@ export async function describeRun(
     "graph" | "storage" | "workflowName" | "rule" | "rerun" | "scope" | "onFailure"
   >,
   urlOf: (module: string) => string | undefined,
+  prepare?: (modules: readonly string[]) => Promise<void>,
 ): Promise<RunRecord> {
   const { graph, storage, workflowName, rule, rerun, scope, onFailure } = request;
   return {
@@ -58,7 +60,7 @@ export async function describeRun(
     runtime: RUNTIME,
     workflowName,
     storage: storage && specOf(storage),
-    graph: await recordGraph(graph, initializeOnHost(graph), { urlOf, findUnfit }),
+    graph: await recordGraph(graph, initializeOnHost(graph), { prepare, urlOf, findUnfit }),
     reuse: rule,
     rerun,
     scope,

@@ -274,13 +274,22 @@ describe("What can't be taken to another process", () => {
   });
 
   it("is a module that is not sent", async () => {
-    const urlOf = (url: string) => url.endsWith("edit_nodes.ts") ? undefined : url;
+    const prepared: string[] = [];
+    const prepare = (modules: readonly string[]) => {
+      prepared.push(...modules);
+      return Promise.resolve();
+    };
+    // By then, they have been prepared.
+    const urlOf = (url: string) =>
+      prepared.length > 0 && !url.includes("edit_nodes") ? url : undefined;
     const wf = make(nodes.sum(1).setName("x"));
     wf.query("x").replaceFunction(increment);
     await refused(
-      recordOf(wf, { urlOf }),
-      /the function that replaces "x": file:.*edit_nodes\.ts is not among the modules that are sent/,
+      recordOf(wf, { prepare, urlOf }),
+      /these can't be taken there:\n {2}- the function that replaces "x": file:.*edit_nodes\.ts is not among the modules that are sent/,
     );
+    const names = prepared.map((url) => url.split("/").at(-1));
+    assert.deepEqual(names, ["nodes.ts", "edit_nodes.ts"]);
   });
 
   it("is a plugin that is made in no way that others know, or what it prepared", async () => {
