@@ -2,12 +2,14 @@
 
 import { isFuseError, type Node, type WorkerError } from "functionfuse";
 import { MemoryStorage } from "functionfuse/storage";
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { failure } from "../contract/backend.ts";
 import { FakeRay } from "../support/fake_ray.ts";
 import * as nodes from "../support/nodes.ts";
+import { makeRandomGraph, randomGraph } from "../support/random_graph.ts";
 
 // What runs in a cluster is Deno wherever the client runs.
 const options = {
@@ -84,6 +86,42 @@ describe("Small nodes on Ray", options, () => {
     assert.equal(cause.exitCode, 9);
     assert.deepEqual(cause.lastLines, ["the last words"]);
     assert.match(cause.message, /10\.0\.0\.1\/7 ended with exit code 9[^]*the last words/);
+  });
+});
+
+describe("Random graphs on Ray", options, () => {
+  it("give what plain calls give, whatever dies and is lost meanwhile", async () => {
+    const kinds = fc.constantFrom("none", "none", "died", "lost");
+    const histories = fc.record({
+      description: randomGraph(),
+      kinds: fc.array(kinds, { maxLength: 12 }),
+      isStored: fc.boolean(),
+      isReadBack: fc.boolean(),
+      isLarge: fc.func(fc.boolean()),
+    });
+    await fc.assert(
+      fc.asyncProperty(histories, async ({ description, kinds, isStored, isReadBack, isLarge }) => {
+        const { targets, expected } = makeRandomGraph(description);
+        const ray = new FakeRay();
+        ray.isLarge = isLarge;
+        let left = 3;
+        let at = 0;
+        ray.fail = (frame) => {
+          const kind = kinds[at++];
+          if (kind === "died" && frame.returns.length > 1) return { kind, text: "It died." };
+          if (kind !== "lost" || frame.reads.length === 0 || left-- === 0) return undefined;
+          ray.store.delete(frame.reads[0]);
+          return { kind, lost: [frame.reads[0]] };
+        };
+        const storage = isStored ? new MemoryStorage({ alwaysRead: isReadBack }) : undefined;
+        // The first of the two makes small nodes known, the second has what it stored.
+        for (let run = 0; run < 2; run++) {
+          assert.deepEqual(await ray.workflow(targets, { storage }).run(), expected);
+          assert.deepEqual([...ray.store], [], "something was left behind");
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 

@@ -18,6 +18,7 @@ import type { Executor } from "../../core/executor.ts";
 import type { ExecutorSetup } from "../../core/passes.ts";
 import type { LoadItem, ReportMessage } from "../../core/protocol.ts";
 import { describeThrown } from "../../core/thrown.ts";
+import { combine } from "./nodes.ts";
 
 type TaskFrame = HostFrame & { op: "task" | "actor" | "call" };
 type Action = (...args: unknown[]) => unknown;
@@ -25,6 +26,9 @@ type Action = (...args: unknown[]) => unknown;
 /** What the definitions of `nodes.ts` do, as far as they are known here. */
 const ACTIONS: Readonly<Record<string, Action>> = {
   give: (value) => value,
+  direct: combined,
+  later: combined,
+  nested: (index, inner) => combined(index, ...(inner as { deep: number[][] }).deep[0]),
   sum: (...values) => (values as number[]).reduce((sum, value) => sum + value, 0),
   array: (length, fill) => new Float64Array(length as number).fill(fill as number),
   total: (...arrays) =>
@@ -38,6 +42,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     while (performance.now() < end);
   },
 };
+function combined(index: unknown, ...values: unknown[]): number {
+  return combine(index as number, values as number[]);
+}
+
 const WHERE = { node: "0123456789abcdef", ip: "10.0.0.1", pid: 7 };
 
 /** One of them. */
@@ -51,6 +59,8 @@ export class FakeRay {
   readonly store = new Map<number, unknown>();
   /** What the machines have. */
   machines: readonly Readonly<Record<string, number>>[] = [{ CPU: 2 }];
+  /** Whether a value stays in the object store. */
+  isLarge: (value: unknown) => boolean = (value) => value instanceof Float64Array;
   /** Tells how a task fails, if it is to. */
   fail: (frame: TaskFrame) => Partial<FailedFrame> | undefined = () => undefined;
   #names = new Map<number, string>();
@@ -143,8 +153,9 @@ export class FakeRay {
       here.set(call.node, value);
       const isReturned = frame.returns.includes(call.node);
       if (isReturned) this.store.set(call.node, value);
-      if (isReturned && value instanceof Float64Array) held.push([call.node, value.byteLength]);
-      values.push(isReturned && !(value instanceof Float64Array) ? value : undefined);
+      const isHeld = isReturned && this.isLarge(value);
+      if (isHeld) held.push([call.node, 1_000_000]);
+      values.push(isReturned && !isHeld ? value : undefined);
     }
     return { type: "report", values, durations };
   }
