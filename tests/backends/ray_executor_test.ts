@@ -179,6 +179,17 @@ describe("Values on Ray", options, () => {
     assert.equal(await ray.workflow(build()).run(), 10);
     assert.deepEqual(ray.names, ["array", "total", "array", "total", "array", "total"]);
 
+    const many = new FakeRay();
+    let passes = 3;
+    many.fail = ({ reads }) => {
+      if (reads.length === 0) return void passes--;
+      return passes < 0 ? undefined : { kind: "lost", lost: reads };
+    };
+    const array = nodes.array(10, 1).setName("array");
+    const wf = many.workflow(numbers(20).map(() => nodes.total(array)));
+    wf.query().setGroup(false);
+    assert.deepEqual(await wf.run(), numbers(20).map(() => 10));
+
     losses = Infinity;
     await assert.rejects(ray.workflow(build()).run(), (error) => {
       assert.ok(isFuseError(error, "EngineError"));

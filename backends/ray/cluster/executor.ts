@@ -91,6 +91,7 @@ class RayExecutor implements Executor {
   readonly #writer: TaskWriter;
   readonly #tasks: Tasks;
   readonly #grouping: Grouping;
+  readonly #failures: Failures;
   readonly #host: HostWork;
   readonly #listener: Listener;
   /** Ready nodes that were not looked at yet. */
@@ -109,7 +110,7 @@ class RayExecutor implements Executor {
     const homes = this.#homes = new Homes(setup, loading, driver);
     const writer = this.#writer = new TaskWriter(graph, loading, homes.refs);
     const tasks = this.#tasks = new Tasks({ graph, driver, needs, homes, writer, load });
-    const failures = new Failures(graph, homes);
+    const failures = this.#failures = new Failures(graph, homes);
     const grouping = this.#grouping = new Grouping({
       graph,
       loading,
@@ -137,6 +138,7 @@ class RayExecutor implements Executor {
   begin(pass: Pass): void {
     this.#pass = this.#listener.pass = pass;
     this.#isStopped = false;
+    this.#failures.begin();
     for (const target of this.#graph.targetIndexes) {
       if (this.#graph.nodes[target].definition.kind !== "constructor") continue;
       this.#loading.keepOnHost(target, "it is a target, and an instance can't leave its worker");
@@ -219,7 +221,7 @@ class RayExecutor implements Executor {
 
   #place(i: number): void {
     const obstacle = this.#homes.obstacle(i, this.#pass.values);
-    if (obstacle) return this.#settle(i, { error: obstacle });
+    if (obstacle) return this.#settle(i, { error: this.#failures.judgeObstacle(obstacle) });
     if (this.#homes.isHosted(i)) return this.#host.add(i);
     const isConstructor = this.#graph.nodes[i].definition.kind === "constructor";
     const mayShare = !isConstructor && this.#grouping.mayShare(i);

@@ -28,14 +28,21 @@ const ADVICE: Readonly<Record<"setup" | "code" | "refused", string>> = {
 export class Failures {
   readonly #graph: Graph;
   readonly #homes: Homes;
-  /** How often nodes' values, and instances, were lost. */
+  /** In how many passes nodes' values, and instances, were lost. */
   readonly #losses = new Map<number, number>();
+  /** Those of this pass: many readers may miss one value. */
+  readonly #lostNow = new Set<number>();
   /** Nodes that go alone from now on, as something that died had them together with others. */
   readonly #loners = new Set<number>();
 
   constructor(graph: Graph, homes: Homes) {
     this.#graph = graph;
     this.#homes = homes;
+  }
+
+  /** A pass begins. */
+  begin(): void {
+    this.#lostNow.clear();
   }
 
   /** Whether a node had better go alone. */
@@ -47,8 +54,7 @@ export class Failures {
   lose(nodes: readonly number[], why: string): NotRun | Broken {
     for (const i of nodes) {
       this.#homes.refs.lost(i);
-      const losses = (this.#losses.get(i) ?? 0) + 1;
-      this.#losses.set(i, losses);
+      const losses = this.#count(i);
       if (losses <= MOST_LOST) continue;
       return new Broken(
         new EngineError(
@@ -58,6 +64,21 @@ export class Failures {
       );
     }
     return new NotRun(nodes);
+  }
+
+  #count(i: number): number {
+    const losses = this.#losses.get(i) ?? 0;
+    if (this.#lostNow.has(i)) return losses;
+    this.#lostNow.add(i);
+    this.#losses.set(i, losses + 1);
+    return losses + 1;
+  }
+
+  /** Judges why a node can't run now: an instance is made anew whenever it must be, a value not for ever. */
+  judgeObstacle(obstacle: NotRun): NotRun | Broken {
+    const isInstance = (i: number) => this.#graph.nodes[i].definition.kind === "constructor";
+    const judged = this.lose(obstacle.lost.filter((i) => !isInstance(i)), "It was not kept.");
+    return judged instanceof Broken ? judged : obstacle;
   }
 
   /** Judges a task that brought no report; `thrown` is what ended its worker, if something uncaught did. */
@@ -101,9 +122,7 @@ export class Failures {
     const isOwnEnd = thrown !== undefined || frame.exitCode !== undefined ||
       frame.signal !== undefined;
     if (actor >= 0 && !isOwnEnd) {
-      const losses = (this.#losses.get(actor) ?? 0) + 1;
-      this.#losses.set(actor, losses);
-      if (losses <= MOST_LOST) return { error: new NotRun([actor]) };
+      if (this.#count(actor) <= MOST_LOST) return { error: new NotRun([actor]) };
     }
     const error = isOwnEnd ? this.#ended(frame, thrown) : this.#gone(frame);
     return { error: new PhaseFailure("worker", error) };
