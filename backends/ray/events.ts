@@ -4,6 +4,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import type { ItemKey } from "../../core/node.ts";
 import { describeThrown, rebuildThrown, type ThrownRecord } from "../../core/thrown.ts";
 import { packValue, unpackValue } from "../../encoding/packed.ts";
 
@@ -12,8 +13,15 @@ export type RunEvent =
   /** The run starts. */
   | {
     readonly ev: "run";
-    /** How many nodes there are. */
-    readonly nodes: number;
+    /** The names of all nodes, for who follows without the graph. */
+    readonly names: readonly string[];
+    /** The names of what they are calls of, and for each node which. */
+    readonly definitions: readonly string[];
+    readonly which: readonly number[];
+    /** Of what the values are, in order. */
+    readonly targets: readonly { readonly node: number; readonly path: readonly ItemKey[] }[];
+    /** Whether these are a list. */
+    readonly isList: boolean;
     readonly toRun: number;
     readonly toRead: number;
     readonly notNeeded: number;

@@ -1,6 +1,7 @@
 /** Tells the client of all that happens in a run: its observers are there. */
 
 import type { Graph } from "../../../core/graph.ts";
+import { KIND } from "../../../core/node.ts";
 import type { NodeEnd, NodeFailure, Plugin, RunEnd, RunStart } from "../../../core/plugin.ts";
 import { Watchers } from "../../../core/watchers.ts";
 import { packThrown, type RunEvent } from "../events.ts";
@@ -13,13 +14,13 @@ export interface EventWatchersParts {
 
 /** Watchers that turn everything into events. */
 export class EventWatchers extends Watchers {
-  readonly #count: number;
+  readonly #graph: Graph;
   readonly #parts: EventWatchersParts;
 
   /** `more` are observers in this process. */
   constructor(graph: Graph, parts: EventWatchersParts, more: readonly Plugin[]) {
     super(graph, (text) => parts.say({ ev: "warn", text }), more);
-    this.#count = graph.nodes.length;
+    this.#graph = graph;
     this.#parts = parts;
   }
 
@@ -29,7 +30,7 @@ export class EventWatchers extends Watchers {
 
   override runStart(run: RunStart): void {
     const { toRun, toRead, notNeeded } = run;
-    this.#parts.say({ ev: "run", nodes: this.#count, toRun, toRead, notNeeded });
+    this.#parts.say({ ev: "run", ...describeNodes(this.#graph), toRun, toRead, notNeeded });
     super.runStart(run);
   }
 
@@ -60,4 +61,24 @@ export class EventWatchers extends Watchers {
     this.#parts.say({ ev: "over", durationMs, reused });
     super.runEnd(end);
   }
+}
+
+/** What who follows without the graph has to know of it. */
+function describeNodes({ nodes, targets, targetIndexes, isList }: Graph) {
+  const kinds = new Map<string, number>();
+  const which = nodes.map(({ definition: { name } }) => {
+    const known = kinds.get(name) ?? kinds.size;
+    kinds.set(name, known);
+    return known;
+  });
+  return {
+    names: nodes.map(({ name }) => name),
+    definitions: [...kinds.keys()],
+    which,
+    targets: targets.map((target, at) => ({
+      node: targetIndexes[at],
+      path: target[KIND] === "item" ? target.path : [],
+    })),
+    isList,
+  };
 }
