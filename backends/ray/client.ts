@@ -1,5 +1,6 @@
 /** A client of the API by which clusters of Ray take jobs. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { EngineError } from "../../core/errors.ts";
 import { unlessAborted } from "../../core/unless_aborted.ts";
 import { type Environment, findAddress, findHeaders, findToken } from "./address.ts";
@@ -9,13 +10,14 @@ import type { HttpReply } from "./http.ts";
 import { followLog } from "./job_log.ts";
 import { isOlder, type RayJob, type RayVersion, readJob, readObject, readVersion } from "./jobs.ts";
 
-/** The oldest Ray that this library works with. */
-export const OLDEST_RAY = "2.40.0";
+/** The oldest Ray that this library works with: what older ones give of a file begins with a byte of their own. */
+export const OLDEST_RAY = "2.46.0";
 /** Dashboards take no larger package. */
 export const LARGEST_PACKAGE_BYTES: number = 100 * 1024 * 1024;
 
 const LONGEST_SUBMISSION_MS = 120_000;
 const SUBMISSIONS = 3;
+const SUBMISSION_PAUSE_MS = 500;
 const SLOWEST_UPLOAD_BYTES_PER_MS = 50;
 const LONGEST_DOWNLOAD_S = 3_600;
 
@@ -149,6 +151,7 @@ export class RayClient {
       const isTaken = tries === 1 && /already exists/.test(failed.error.message);
       if (!isTaken && await this.findJob(job.id).catch(() => undefined)) return;
       if (!failed.isPassing || tries === SUBMISSIONS) throw failed.error;
+      await delay(SUBMISSION_PAUSE_MS);
     }
   }
 
@@ -164,7 +167,9 @@ export class RayClient {
     try {
       const reply = await unlessAborted(asked, waited);
       if (reply.status === 200) return undefined;
-      return { error: refused(doing, this.#connection, reply), isPassing: isBusy(reply) };
+      const error = refused(doing, this.#connection, reply);
+      // A head that has just been started doesn't run jobs at once.
+      return { error, isPassing: isBusy(reply) || /try again later/.test(error.message) };
     } catch (error) {
       return waited.aborted
         ? { error: tooSlow(doing, this.#connection, LONGEST_SUBMISSION_MS), isPassing: false }
