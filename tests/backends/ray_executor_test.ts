@@ -120,7 +120,7 @@ describe("Random graphs on Ray", options, () => {
           assert.deepEqual([...ray.store], [], "something was left behind");
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 });

@@ -77,6 +77,8 @@ interface Parts {
 const WINDOW = 10_000;
 // Microtasks from a node's promise to the run's taking note of it; one with a time limit has the most.
 const HOPS = 6;
+// Clusters grow and shrink by machines.
+const LOOK_EVERY_MS = 5_000;
 // So long it is waited for that what was cancelled has come to its end.
 const LONGEST_END_MS = 15_000;
 
@@ -100,6 +102,8 @@ class RayExecutor implements Executor {
   #isStopped = false;
   #isDispatching = false;
   #broken: Broken | undefined;
+  /** When it is to be looked at next how large the cluster is. */
+  #lookAt = performance.now() + LOOK_EVERY_MS;
 
   constructor(setup: ExecutorSetup, { driver, options, cluster, needs, loading, load }: Parts) {
     const { graph, readsBack } = setup;
@@ -116,10 +120,9 @@ class RayExecutor implements Executor {
       loading,
       needs,
       costs,
-      cpus: countCpus(cluster),
       canGoAhead: (i) => this.#canGoAhead(i),
       isLoner: (i) => readsBack || failures.isLoner(i),
-    });
+    }, countCpus(cluster));
     const settle = (i: number, outcome: Outcome, durationMs = 0) =>
       this.#settle(i, outcome, durationMs);
     this.#host = new HostWork(setup, { hands, driver, settle });
@@ -211,6 +214,17 @@ class RayExecutor implements Executor {
     for (const batch of this.#grouping.take(this.#pass, isWaiting)) this.#send(batch);
     this.#host.pump(this.#pass);
     this.#homes.refs.tidy();
+    if (this.#grouping.isFull && performance.now() > this.#lookAt) void this.#look();
+  }
+
+  /** Looks how large the cluster is now. */
+  async #look(): Promise<void> {
+    this.#lookAt = performance.now() + LOOK_EVERY_MS;
+    try {
+      this.#grouping.cpus = countCpus(await this.#driver.hello());
+    } catch {
+      // There is no driver any more, of which all hear.
+    }
   }
 
   /** Whether a node may be sent before the run asks for it. */

@@ -23,6 +23,8 @@ const CALL_MS = 0.02;
 const MOST_NODES = 1_000;
 /** Of more nodes that follow one, some had better run elsewhere. */
 const MOST_FOLLOWERS = 8;
+/** What reads more is looked at when it is ready: to look before, from each node that it reads, takes too long. */
+const MOST_READ = 64;
 /** So many tasks of quick nodes are on their way for each CPU; what becomes ready meanwhile is put together. */
 const TASKS_PER_CPU = 2;
 
@@ -39,8 +41,6 @@ export interface GroupingParts {
   readonly loading: Loading;
   readonly costs: Costs;
   readonly needs: NeedsOfNodes;
-  /** How many CPUs there are. */
-  readonly cpus: number;
   /** Whether a node may be sent before the run asks for it: it was not, and all that it reads can be sent. */
   canGoAhead(i: number): boolean;
   /** Whether a node had better go alone. */
@@ -62,8 +62,17 @@ export class Grouping {
   /** Of functions whose costs are not known, how many nodes are on their way. */
   readonly #probes = new Map<number, number>();
   #quickTasks = 0;
-  constructor(parts: GroupingParts) {
+  /** How many CPUs the cluster has. */
+  cpus: number;
+
+  constructor(parts: GroupingParts, cpus: number) {
     this.#parts = parts;
+    this.cpus = cpus;
+  }
+
+  /** Whether nodes wait for others to be done. */
+  get isFull(): boolean {
+    return this.#buckets.size > 0;
   }
 
   /** Whether a node may share its task. */
@@ -131,7 +140,7 @@ export class Grouping {
   }
 
   get #mostTasks(): number {
-    return TASKS_PER_CPU * Math.max(1, Math.ceil(this.#parts.cpus));
+    return TASKS_PER_CPU * Math.max(1, Math.ceil(this.cpus));
   }
 
   #takeQuick(
@@ -144,7 +153,7 @@ export class Grouping {
       (sum, { id, nodes, head }) => sum + (nodes.length - head) * this.#msOf(id),
       0,
     );
-    const shareMs = Math.min(TASK_MS, Math.max(LEAST_MS, totalMs / Math.max(1, this.#parts.cpus)));
+    const shareMs = Math.min(TASK_MS, Math.max(LEAST_MS, totalMs / Math.max(1, this.cpus)));
     // Tasks of this turn are counted when they are sent.
     for (let count = this.#quickTasks; count < this.#mostTasks && buckets.length > 0; count++) {
       const nodes: number[] = [];
@@ -209,6 +218,7 @@ export class Grouping {
     const id = loading.idOf(i);
     if (id === undefined || (costs.msOf(id) ?? Infinity) > QUICK_MS) return false;
     if (previous[i] >= 0 && !inside.has(previous[i])) return false;
+    if (inputOffsets[i + 1] - inputOffsets[i] > MOST_READ) return false;
     for (let at = inputOffsets[i]; at < inputOffsets[i + 1]; at++) {
       if (!inside.has(inputs[at]) && !(inputs[at] in pass.values)) return false;
     }
