@@ -178,7 +178,11 @@ export class RayCluster {
   /** Starts one more node. */
   async addNode(options: RayNodeOptions = {}): Promise<RayNode> {
     const name = `node-${Math.random().toString(36).slice(2, 8)}`;
-    const node = await this.#start(name, options, ["--address", this.gcsAddress]);
+    const node = await this.#start(name, options, [
+      ...["--address", this.gcsAddress],
+      // As on a machine of its own: each node unpacks what jobs bring, over what is there.
+      ...["--temp-dir", join(this.folder, name)],
+    ]);
     this.nodes.push(node);
     return node;
   }
