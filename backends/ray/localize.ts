@@ -1,0 +1,29 @@
+/** Errors from the cluster, with the user's own paths in the place of those that machines there have. */
+
+const DEEPEST = 20;
+// Where machines unpack what this library packs.
+const PLACE = /(file:\/\/)?\/[^\s"'()]*?\/_ray_pkg_[0-9a-f]{32}\/code\//g;
+
+/** Puts the user's paths into messages and stacks of an error and of what it is made of; gives the error itself. */
+export function localize(thrown: unknown, folderUrl: string | undefined, depth = 0): unknown {
+  if (folderUrl === undefined || !(thrown instanceof Error) || depth > DEEPEST) return thrown;
+  const folder = decodeURI(folderUrl.replace(/^file:\/\/(?:\/(?=[A-Za-z]:))?/, ""));
+  const replace = (text: string) =>
+    text.replace(PLACE, (_, scheme) => scheme === undefined ? folder : folderUrl);
+  for (const key of ["message", "stack"] as const) {
+    const text = thrown[key];
+    if (typeof text !== "string" || !text.includes("/_ray_pkg_")) continue;
+    Object.defineProperty(thrown, key, {
+      value: replace(text),
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
+  }
+  if (thrown.cause !== undefined) localize(thrown.cause, folderUrl, depth + 1);
+  const { errors } = thrown as { errors?: unknown };
+  if (Array.isArray(errors)) {
+    for (const error of errors) if (error !== thrown) localize(error, folderUrl, depth + 1);
+  }
+  return thrown;
+}
