@@ -740,6 +740,23 @@ class Driver:
         if actor:
             ray.kill(actor)
 
+    @functools.cached_property
+    def storages(self):
+        import place
+
+        return place.Places(self.tell)
+
+    def do_store(self, head, parts, frame):
+        self.storages.ask(head, parts)
+
+    def do_see(self, head, parts, frame):
+        import place
+
+        def look():
+            self.tell({"ev": "seen", "path": head["path"], "blind": place.find_blind(head["path"])})
+
+        threading.Thread(target=look, daemon=True).start()
+
     def do_cancel(self, head, parts, frame):
         self._cancel(*self.tasks.get(head["task"], (None, None)))
 

@@ -9,6 +9,7 @@ import {
   encodeFrame,
   type HostFrame,
   type Received,
+  type StoragePlace,
 } from "./wire.ts";
 
 /** What the driver says of tasks and nodes. */
@@ -31,6 +32,11 @@ export type RunFrame = Received<DriverFrame & { ev: "run" }>;
 /** A value that was asked for, or that it is gone. */
 export type Got = { readonly value: unknown } | { readonly lost: readonly number[] };
 
+/** What the program at a place answered, or why it did not. */
+export type Stored =
+  | { readonly answer: Uint8Array }
+  | { readonly problem: string; readonly isGone: boolean };
+
 interface Waiting<T> {
   resolve(answer: T): void;
   reject(error: Error): void;
@@ -47,6 +53,8 @@ export class DriverLink {
   readonly #decode: (bytes: Uint8Array) => void;
   #hellos: Waiting<Cluster>[] = [];
   readonly #gets = new Map<number, Waiting<Got>[]>();
+  readonly #stores = new Map<number, Waiting<Stored>>();
+  readonly #looks = new Map<string, Waiting<readonly string[]>>();
   #latest = 0;
   #end: string | undefined;
 
@@ -68,8 +76,13 @@ export class DriverLink {
   ended(why: string): void {
     if (this.#end !== undefined) return;
     this.#end = why;
-    const waiting = [...this.#hellos.splice(0), ...[...this.#gets.values()].flat()];
-    this.#gets.clear();
+    const waiting = [
+      ...this.#hellos.splice(0),
+      ...[...this.#gets.values()].flat(),
+      ...this.#stores.values(),
+      ...this.#looks.values(),
+    ];
+    for (const all of [this.#gets, this.#stores, this.#looks]) all.clear();
     for (const { reject } of [this.#run, ...waiting]) reject(new Error(why));
     this.events?.ended(why);
   }
@@ -106,6 +119,23 @@ export class DriverLink {
     });
   }
 
+  /** Hands a message to the program at a place. */
+  store(place: StoragePlace, message: Uint8Array): Promise<Stored> {
+    return this.#ask((waiting) => {
+      const number = this.nextNumber();
+      this.#stores.set(number, waiting);
+      this.send({ op: "store", number, place }, [message]);
+    });
+  }
+
+  /** Asks which machines don't have a file, by their addresses. */
+  findBlind(path: string): Promise<readonly string[]> {
+    return this.#ask((waiting) => {
+      this.#looks.set(path, waiting);
+      this.send({ op: "see", path });
+    });
+  }
+
   /** Nothing more is wanted of the driver. */
   stop(): void {
     this.send({ op: "stop" });
@@ -130,6 +160,16 @@ export class DriverLink {
         return this.#answer(head.node, () => ({ value: decodeValue(parts) }));
       case "lost":
         for (const node of head.nodes) this.#answer(node, () => ({ lost: head.nodes }));
+        return;
+      case "stored": {
+        const waiting = this.#stores.get(head.number);
+        this.#stores.delete(head.number);
+        const { problem, isGone = false } = head;
+        return waiting?.resolve(problem === undefined ? { answer: parts[0] } : { problem, isGone });
+      }
+      case "seen":
+        this.#looks.get(head.path)?.resolve(head.blind);
+        this.#looks.delete(head.path);
         return;
       case "done":
         return events?.done(head, decodeValue(parts) as ReportMessage);

@@ -14,6 +14,8 @@
  * | `put` a value that the host has, for nodes that read it | value | |
  * | `get` a value | | `value` or `lost` |
  * | `drop` values, `dropActor` | | |
+ * | `store`: a message to the program that keeps files at a place | message | `stored` |
+ * | `see`: on which machines a file is | | `seen` |
  * | `cancel` a task | | `failed` with `cancelled`, or `done` if it was quicker |
  * | `stop`: what runs is stopped; then the driver closes the host's standard input | | |
  *
@@ -26,6 +28,8 @@
  * | `done` all calls ran, or one threw (then the report has a `failure`) | `ReportMessage` |
  * | `failed` the task brought no report | |
  * | `value`, `lost` | value |
+ * | `stored`, or why not | answer |
+ * | `seen` | |
  *
  * Each task's `returns` names nodes whose values are kept in the object store, if they are not instances; their calls are
  * encoded with `isWanted`. Of these, small ones come along in the report; `held` tells the sizes of all others, whose
@@ -88,7 +92,15 @@ export type HostFrame =
   | { readonly op: "put" | "get"; readonly node: number }
   | { readonly op: "drop"; readonly nodes: readonly number[] }
   | { readonly op: "dropActor"; readonly actor: number }
+  | { readonly op: "store"; readonly number: number; readonly place: StoragePlace }
+  | { readonly op: "see"; readonly path: string }
   | { readonly op: "cancel"; readonly task: number };
+
+/** Where files are kept: on a machine that has what the options ask for. */
+export interface StoragePlace {
+  readonly path: string;
+  readonly options: RayOptions;
+}
 
 /** Where something ran. */
 export interface Where {
@@ -171,7 +183,17 @@ export type DriverFrame =
   }
   | FailedFrame
   | { readonly ev: "value"; readonly node: number }
-  | { readonly ev: "lost"; readonly nodes: readonly number[]; readonly text: string };
+  | { readonly ev: "lost"; readonly nodes: readonly number[]; readonly text: string }
+  | {
+    readonly ev: "stored";
+    readonly number: number;
+    /** Why there is no answer. */
+    readonly problem?: string;
+    /** Whether the program is gone, and there may be another one. */
+    readonly isGone?: boolean;
+  }
+  /** The addresses of the machines that don't have the file. */
+  | { readonly ev: "seen"; readonly path: string; readonly blind: readonly string[] };
 
 /** What driver.py says to node.ts, in a worker. */
 export type WorkerFrame =
