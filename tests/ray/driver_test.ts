@@ -25,7 +25,7 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
     cluster = await RayCluster.shared();
     await start();
   });
-  after(() => driver.stop());
+  after(() => driver?.stop());
 
   const fill = async (length: number, value: number) => {
     const { node, done } = await tasks.run("fill", [length, value]);

@@ -47,9 +47,12 @@ SHARED_BYTES = 1 << 20
 IDLE_S = 1.0
 
 
+write_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode(head, parts=()):
     """The bytes of a frame."""
-    text = json.dumps({**head, "parts": [len(part) for part in parts]}).encode()
+    text = write_json({**head, "parts": [len(part) for part in parts]}).encode()
     body = sum(len(part) for part in parts)
     return b"".join([struct.pack("<II", 4 + len(text) + body, len(text)), text, *parts])
 
@@ -57,7 +60,7 @@ def encode(head, parts=()):
 def decode(frame):
     """Head and parts of a frame; the parts are views of it."""
     size = 8 + struct.unpack_from("<I", frame, 4)[0]
-    head = json.loads(bytes(frame[8:size]))
+    head = json.loads(frame[8:size].decode())
     parts, view = [], memoryview(frame)
     for length in head["parts"]:
         parts.append(view[size : size + length])

@@ -5,7 +5,7 @@
  * input and output belong to the nodes.
  */
 
-import { openSync, read } from "node:fs";
+import { openSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { NodeServer } from "../../../core/node_server.ts";
@@ -14,8 +14,10 @@ import { describeThrown } from "../../../core/thrown.ts";
 import { watchExits } from "../../shared/exits.ts";
 import { hostedRuntime } from "../../shared/hosted.ts";
 import { endWithParent, writeAll } from "../../shared/pipes.ts";
+import { readFrom } from "./inlet.ts";
 import { NodeRun, Problems } from "./node_run.ts";
 import { SHARED_BYTES, SharedMemory } from "./shared_memory.ts";
+import { loadSystem } from "./system.ts";
 import {
   decodeFrames,
   decodeValue,
@@ -28,16 +30,15 @@ import {
   type WorkerFrame,
 } from "./wire.ts";
 
-const PIPE_BYTES = 1 << 20;
 /** How URLs of modules begin that are part of the package. */
 const PACKAGE = "package:/";
 
 const [folder, from, to, parent, where, outbox] = process.argv.splice(2);
 const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
 const place: Where = JSON.parse(where);
-const input = openSync(`/dev/fd/${from}`, "r");
 const output = openSync(`/dev/fd/${to}`, "w");
 
+const system = loadSystem();
 const memory = openMemory();
 const runtime = hostedRuntime(takeMessage, { preload: [] });
 const server = new NodeServer(runtime);
@@ -58,14 +59,12 @@ watchExits({
 endWithParent(Number(parent));
 
 const receive = decodeFrames<WorkerFrame>(takeFrame);
-const buffer = new Uint8Array(PIPE_BYTES);
-(function listen() {
-  read(input, buffer, 0, PIPE_BYTES, null, (error, count) => {
-    if (error || count === 0) process.exit(0);
-    receive(buffer.slice(0, count));
-    listen();
-  });
-})();
+readFrom(`/dev/fd/${from}`, {
+  system,
+  isIdle: () => run === undefined,
+  receive,
+  end: () => process.exit(0),
+});
 
 function say(head: NodeFrame, parts?: Uint8Array[]): void {
   for (const bytes of encodeFrame(head, parts)) writeAll(output, bytes);
@@ -73,7 +72,7 @@ function say(head: NodeFrame, parts?: Uint8Array[]): void {
 
 function openMemory(): SharedMemory | undefined {
   try {
-    return outbox ? new SharedMemory(`/dev/fd/${outbox}`) : undefined;
+    return system && outbox ? new SharedMemory(system, `/dev/fd/${outbox}`) : undefined;
   } catch {
     // Then all parts travel through the pipe.
     return undefined;

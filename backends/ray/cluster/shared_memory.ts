@@ -6,9 +6,9 @@
  * it can be seen here.
  */
 
-import { Buffer } from "node:buffer";
 import v8 from "node:v8";
 import vm from "node:vm";
+import { addressOf, bufferAt, openFile, type Pointer, type System } from "./system.ts";
 
 /** Smaller parts travel through the pipe. */
 export const SHARED_BYTES = 1 << 20;
@@ -16,38 +16,11 @@ export const SHARED_BYTES = 1 << 20;
 /** A part that lies in a file: from where on, and how long it is. */
 export type Span = readonly [offset: number, bytes: number];
 
-const LIBRARY = "libc.so.6";
 const [READ_WRITE, SHARED, PRIVATE] = [3, 1, 2];
-const [OPEN_TO_READ, OPEN_TO_WRITE] = [0o2000000, 0o2000002];
+const [OPEN_TO_READ, OPEN_TO_WRITE] = [0, 2];
 /** What offsets are multiples of: the largest pages that Linux has. */
 const PAGE_BYTES = 1 << 16;
 const FAILED = 2n ** 64n - 1n;
-
-type Pointer = object | null;
-
-/** What is used of the runtime's own API. */
-interface Runtime {
-  readonly UnsafePointer: { value(pointer: Pointer): number | bigint };
-  readonly UnsafePointerView: {
-    getArrayBuffer(pointer: Pointer, bytes: number, offset?: number): ArrayBuffer;
-  };
-  dlopen(library: string, symbols: object): { readonly symbols: System };
-}
-
-/** Functions of the system. */
-interface System {
-  open(path: Uint8Array, flags: number): number;
-  ftruncate(file: number, bytes: bigint): number;
-  mmap(
-    at: Pointer,
-    bytes: bigint,
-    protection: number,
-    flags: number,
-    file: number,
-    offset: bigint,
-  ): Pointer;
-  munmap(pointer: Pointer, bytes: bigint): number;
-}
 
 interface Mapping {
   readonly pin: number;
@@ -66,7 +39,6 @@ function exposeCollector(): () => void {
 
 /** What can be shared with the worker's process. */
 export class SharedMemory {
-  readonly #runtime: Runtime;
   readonly #system: System;
   readonly #collect = exposeCollector();
   readonly #outbox: number;
@@ -81,31 +53,18 @@ export class SharedMemory {
 
   /**
    * @param outbox The path of the worker's file.
-   * @throws {Error} If the system, or the worker, has no such thing.
+   * @throws {Error} If memory can't be shared.
    */
-  constructor(outbox: string) {
-    const { Deno: runtime } = globalThis as unknown as { Deno: Runtime };
-    this.#runtime = runtime;
-    this.#system = runtime.dlopen(LIBRARY, {
-      open: { parameters: ["buffer", "i32"], result: "i32" },
-      ftruncate: { parameters: ["i32", "i64"], result: "i32" },
-      mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
-      munmap: { parameters: ["pointer", "usize"], result: "i32" },
-    }).symbols;
-    this.#outbox = this.#open(outbox, OPEN_TO_WRITE);
+  constructor(system: System, outbox: string) {
+    this.#system = system;
+    this.#outbox = openFile(system, outbox, OPEN_TO_WRITE);
     this.#extend(PAGE_BYTES);
-  }
-
-  #open(path: string, flags: number): number {
-    const file = this.#system.open(Buffer.from(`${path}\0`), flags);
-    if (file < 0) throw new Error(`${path} can't be opened.`);
-    return file;
   }
 
   #map(file: number, offset: number, bytes: number, flags: number): Pointer {
     const size = BigInt(bytes);
     const pointer = this.#system.mmap(null, size, READ_WRITE, flags, file, BigInt(offset));
-    if (BigInt(this.#runtime.UnsafePointer.value(pointer)) === FAILED) {
+    if (addressOf(pointer) === FAILED) {
       throw new Error(`${bytes} bytes can't be mapped.`);
     }
     return pointer;
@@ -121,7 +80,7 @@ export class SharedMemory {
     if (this.#pointer) this.#system.munmap(this.#pointer, BigInt(this.#view.byteLength));
     this.#pointer = this.#map(this.#outbox, 0, size, SHARED);
     this.#view = new Uint8Array(
-      this.#runtime.UnsafePointerView.getArrayBuffer(this.#pointer, size),
+      bufferAt(this.#pointer, size),
     );
   }
 
@@ -141,10 +100,12 @@ export class SharedMemory {
   /** A part of a file as it is, until `end` says that `pin` is not seen any more. */
   see(path: string, [offset, bytes]: Span, pin: number): Uint8Array {
     let file = this.#files.get(path);
-    if (file === undefined) this.#files.set(path, file = this.#open(path, OPEN_TO_READ));
+    if (file === undefined) {
+      this.#files.set(path, file = openFile(this.#system, path, OPEN_TO_READ));
+    }
     const before = offset % PAGE_BYTES;
     const pointer = this.#map(file, offset - before, before + bytes, PRIVATE);
-    const buffer = this.#runtime.UnsafePointerView.getArrayBuffer(pointer, bytes, before);
+    const buffer = bufferAt(pointer, bytes, before);
     this.#visible.push(buffer);
     this.#mappings.push({ pin, pointer, bytes: before + bytes, buffer: new WeakRef(buffer) });
     this.#hasNew = true;

@@ -252,8 +252,10 @@ export interface Received<Head> {
 
 const PREFIX_BYTES = 8;
 const LONGEST = 2 ** 32 - 1;
+// What is written at once is read at once.
+const SMALL_BYTES = 64 * 1024;
 
-/** The bytes of a frame: some to be written one after the other, as large parts are not copied. */
+/** The bytes of a frame; if it is large, in several pieces, so that its parts are not copied. */
 export function encodeFrame(head: object, parts: readonly Uint8Array[] = []): Uint8Array[] {
   const lengths = parts.map(({ byteLength }) => byteLength);
   const text = Buffer.from(JSON.stringify({ ...head, parts: lengths }));
@@ -265,7 +267,7 @@ export function encodeFrame(head: object, parts: readonly Uint8Array[] = []): Ui
   start.writeUInt32LE(length, 0);
   start.writeUInt32LE(text.byteLength, 4);
   text.copy(start, PREFIX_BYTES);
-  return [start, ...parts];
+  return length <= SMALL_BYTES ? [Buffer.concat([start, ...parts])] : [start, ...parts];
 }
 
 /** Takes bytes as they come, in pieces of any size, and gives whole frames. */
