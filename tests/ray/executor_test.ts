@@ -97,6 +97,21 @@ describe("A worker of Ray", { skip: skipDirect() }, () => {
     assert.deepEqual(retried, [true, false]);
   });
 
+  it("leaves to the host what can't be sent, whose place the run tells", async () => {
+    const { plugin, workers } = places();
+    const warnings: string[] = [];
+    const target = nodes.predict(nodes.fit(2).setName("model"), nodes.wait(1, 4).setName("x"));
+    const wf = drivers.workflow(target.setName("y"), {
+      plugins: [plugin],
+      onWarning: (warning) => warnings.push(warning),
+    });
+    assert.equal(await wf.run(), 8);
+    assert.deepEqual([workers.get("model"), workers.get("y")], ["host", "host"]);
+    assert.notEqual(workers.get("x"), "host");
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0], /^"model" and what reads its value run on the host.*Model/);
+  });
+
   it("runs small nodes together, and tells what each printed", async () => {
     const ran = places();
     const lines = Array.from({ length: 100 }, (_, i) => nodes.print(`line ${i}`));

@@ -125,7 +125,14 @@ class RayExecutor implements Executor {
     }, countCpus(cluster));
     const settle = (i: number, outcome: Outcome, durationMs = 0) =>
       this.#settle(i, outcome, durationMs);
-    this.#host = new HostWork(setup, { hands, driver, settle });
+    this.#host = new HostWork(setup, {
+      hands,
+      driver,
+      settle: (i, outcome, durationMs) => {
+        this.#listener.ranHere(i);
+        settle(i, outcome, durationMs);
+      },
+    });
     this.#listener = new Listener(setup, {
       ...{ hands, costs, homes, writer, tasks, failures, grouping, loading, driver, cluster },
       onLog: options.onLog,

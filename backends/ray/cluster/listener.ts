@@ -66,6 +66,11 @@ export class Listener implements DriverEvents {
     return this.#workers.get(i);
   }
 
+  /** A node has run here, wherever it ran before. */
+  ranHere(i: number): void {
+    this.#workers.delete(i);
+  }
+
   /** A task is over; gives which it was, unless nobody knows it any more. */
   #take(number: number): RayTask | undefined {
     const task = this.#parts.tasks.find(number);
