@@ -11,6 +11,7 @@ import { recordGraph, type Way } from "../../core/graph_recorder.ts";
 import type { GraphRecord } from "../../core/graph_record.ts";
 import { initializeOnHost } from "../../core/initializers.ts";
 import { packValue, unpackValue } from "../../encoding/packed.ts";
+import { buildParityCase, parityCases } from "../contract/backend.ts";
 import { describeGraph, runHere } from "../support/described_graph.ts";
 import { increment, same } from "../support/edit_nodes.ts";
 import * as nodes from "../support/nodes.ts";
@@ -134,6 +135,18 @@ describe("A graph in another process", () => {
         },
       ),
       { numRuns: 150 },
+    );
+  });
+
+  it("is the same, for the parity graphs with random edits", async () => {
+    const index = fc.nat({ max: parityCases.length - 1 });
+    await fc.assert(
+      fc.asyncProperty(index, fc.option(randomEdits(), { nil: [] }), async (index, edits) => {
+        const wf = make(buildParityCase(parityCases[index], true));
+        edits.forEach((draft, at) => edit(wf, draft, at));
+        await compare(wf);
+      }),
+      { numRuns: 60 },
     );
   });
 
