@@ -83,9 +83,16 @@ export class DirectDriver {
     const ended = new Promise<never>((_, reject) => {
       child.once("exit", (code) => reject(new Error(`The driver ended with ${code}: ${said}`)));
     });
-    const socket = await Promise.race([connected, ended]);
+    let socket: Socket;
+    try {
+      socket = await Promise.race([connected, ended]);
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    } finally {
+      server.close();
+    }
     ended.catch(() => {});
-    server.close();
     const driver = new DirectDriver(folder, child, socket);
     child.stderr!.on("data", () => driver.said = said);
     return driver;
