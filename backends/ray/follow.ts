@@ -131,7 +131,8 @@ export class FollowedJob {
   }
 
   #log({ node, text, worker }: RunEvent & { ev: "log" }): void {
-    const name = this.started?.names[node] ?? worker;
+    // A name may hold anything, also what moves a terminal's cursor.
+    const name = (this.started?.names[node] ?? worker).replace(/\p{Cc}/gu, " ");
     for (const line of text.replace(/\n$/, "").split("\n")) {
       this.#followers.log(`[${name}] ${line}`);
       if (node < 0 && this.#lastLines.push(line) > MOST_LAST_LINES) this.#lastLines.shift();

@@ -2,14 +2,13 @@
 
 const DEEPEST = 20;
 // Where machines unpack what this library packs.
+const OWN_FRAME = /^\s*at .*\/_ray_pkg_[0-9a-f]{32}\/functionfuse\/.*\n?/gm;
 const PLACE = /(file:\/\/)?\/[^\s"'()]*?\/_ray_pkg_[0-9a-f]{32}\/code\//g;
 
 /** Puts the user's paths into messages and stacks of an error and of what it is made of; gives the error itself. */
 export function localize(thrown: unknown, folderUrl: string | undefined, depth = 0): unknown {
-  if (folderUrl === undefined || !(thrown instanceof Error) || depth > DEEPEST) return thrown;
-  const folder = decodeURI(folderUrl.replace(/^file:\/\/(?:\/(?=[A-Za-z]:))?/, ""));
-  const replace = (text: string) =>
-    text.replace(PLACE, (_, scheme) => scheme === undefined ? folder : folderUrl);
+  if (!(thrown instanceof Error) || depth > DEEPEST) return thrown;
+  const replace = (text: string) => replacePlaces(text.replace(OWN_FRAME, ""), folderUrl);
   for (const key of ["message", "stack"] as const) {
     const text = thrown[key];
     if (typeof text !== "string" || !text.includes("/_ray_pkg_")) continue;
@@ -26,4 +25,10 @@ export function localize(thrown: unknown, folderUrl: string | undefined, depth =
     for (const error of errors) if (error !== thrown) localize(error, folderUrl, depth + 1);
   }
   return thrown;
+}
+
+/** Where the user's folder is not known, places are from there on. */
+function replacePlaces(text: string, folderUrl = ""): string {
+  const folder = decodeURI(folderUrl.replace(/^file:\/\/(?:\/(?=[A-Za-z]:))?/, ""));
+  return text.replace(PLACE, (_, scheme) => scheme === undefined ? folder : folderUrl);
 }
