@@ -8,6 +8,7 @@ import { isBusy, isPassing, RayConnection } from "./connection.ts";
 import { notRay, notReached, refused, tooOld, tooSlow, unknownJob } from "./errors.ts";
 import type { HttpReply } from "./http.ts";
 import { followLog } from "./job_log.ts";
+import { chooseMachine, readMachines } from "./machines.ts";
 import { isOlder, type RayJob, type RayVersion, readJob, readObject, readVersion } from "./jobs.ts";
 
 /** The oldest Ray that this library works with: what older ones give of a file begins with a byte of their own. */
@@ -144,6 +145,7 @@ export class RayClient {
    */
   async submit(job: RayJobRequest): Promise<void> {
     const doing = `submit the job ${job.id}`;
+    jobPath(job.id);
     for (let tries = 1;; tries++) {
       const failed = await this.#submitOnce(doing, job);
       if (failed === undefined) return;
@@ -205,8 +207,11 @@ export class RayClient {
 
   /** Makes the cluster forget a job that has ended. */
   async remove(id: string, { signal }: RayCallOptions = {}): Promise<void> {
-    await this.#ofJob(id, {
+    await this.job(id, { signal });
+    await this.#connection.ask({
       ...{ doing: `remove the job ${id}`, path: jobPath(id), method: "DELETE", signal },
+      // A request that had to be repeated may have been heard the first time.
+      accepted: [404],
     });
   }
 
@@ -252,6 +257,30 @@ export class RayClient {
     throw new EngineError(`Can't ${doing}: it has ${found} bytes, not ${bytes}.`);
   }
 
+  /** All of such a file, or `undefined` where it isn't there yet. */
+  findFile(
+    nodeId: string,
+    file: string,
+    { signal }: RayCallOptions = {},
+  ): Promise<Uint8Array | undefined> {
+    return this.#readLines(nodeId, file, { lines: -1, signal });
+  }
+
+  /**
+   * Finds the machine that has what is asked for.
+   *
+   * @throws {EngineError} If none can ever have it, or several do.
+   */
+  async findMachine(
+    wanted: Readonly<Record<string, number | undefined>>,
+    { signal }: RayCallOptions = {},
+  ): Promise<string> {
+    const doing = "look for the machine";
+    const path = "/api/v0/nodes?detail=true&limit=10000";
+    const reply = await this.#connection.ask({ doing, path, signal });
+    return chooseMachine(readMachines(reply), wanted);
+  }
+
   /** The last lines of a file, or `undefined` where its node doesn't give it (yet, or any more). */
   async #readLines(
     nodeId: string,
@@ -282,7 +311,13 @@ function describeJob({ id, entrypoint, runtimeEnv, metadata, resources }: RayJob
   };
 }
 
-const jobPath = (id: string) => `/api/jobs/${encodeURIComponent(id)}`;
+function jobPath(id: string): string {
+  // An empty one would be the list of all; and the log's name has it.
+  if (/^\w[\w.-]*$/.test(id)) return `/api/jobs/${id}`;
+  throw new TypeError(
+    `The id of a job must be of letters, digits, "_", "-" and ".", not ${JSON.stringify(id)}.`,
+  );
+}
 
 const packagePath = (uri: string) => `/api/packages/${uri.replace("://", "/")}`;
 

@@ -118,10 +118,14 @@ export function refused(doing: string, peer: Peer, reply: HttpReply): EngineErro
 export function saidBy(reply: HttpReply, peer: Peer): string {
   const text = new TextDecoder().decode(reply.body.subarray(0, 100_000));
   if (reply.contentType === "text/html") return `HTTP ${reply.status}, with a page of HTML`;
-  const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  // Of Python's tracebacks, the last line says what went wrong; an agent's is quoted within the head's.
-  const last = lines.findLast((line) => /^[\w.]*(Error|Exception)\b/.test(line)) ?? lines.at(-1);
+  const last = lastError(text);
   return `HTTP ${reply.status}${last === undefined ? "" : `: ${clean(last, peer)}`}`;
+}
+
+/** Of Python's tracebacks, the line that says what went wrong: that of the innermost is the last that looks like it. */
+export function lastError(text: string): string | undefined {
+  const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return lines.findLast((line) => /^[\w.]*(Error|Exception)\b/.test(line)) ?? lines.at(-1);
 }
 
 /** Something else answers. */

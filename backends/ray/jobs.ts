@@ -1,5 +1,6 @@
 /** What a cluster tells of itself and of its jobs. */
 
+import { lastError } from "./errors.ts";
 import type { HttpReply } from "./http.ts";
 
 /** How far a job is; the last three are ends. */
@@ -65,6 +66,17 @@ export function readJob(id: string, reply: HttpReply): RayJob {
     driverNodeId: said.driver_node_id ?? undefined,
     driverExitCode: said.driver_exit_code ?? undefined,
   };
+}
+
+/** Why a job has failed, in a line of Ray's own words; these have no secrets of the client's. */
+export function whyFailed({ message, driverExitCode }: RayJob): string {
+  const [first = "", ...rest] = message.split("\n");
+  const start = first.replace(/:? ?Full traceback:?$/, "").trim().replace(/\.$/, "");
+  const last = rest.length === 0 ? "" : lastError(rest.join("\n")) ?? "";
+  const isTold = start.includes(last.replace(/^[\w.]+: /, ""));
+  const parts = isTold ? [start] : [start, last];
+  const said = parts.filter((part) => part !== "").join(": ").replaceAll(/\s+/g, " ").slice(0, 500);
+  return said || `it ended with exit code ${driverExitCode ?? "unknown"}`;
 }
 
 interface JobReply {
