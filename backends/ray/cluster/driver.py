@@ -137,8 +137,11 @@ class Outbox:
     """A file in memory into which the child puts the large parts of results, and from which Ray copies them."""
 
     def __init__(self):
-        # Only Linux has such files; elsewhere all parts travel through the pipe.
-        self.file = os.memfd_create("outbox", 0) if hasattr(os, "memfd_create") else None
+        # Not every system has such files; where there are none, all parts travel through the pipe.
+        try:
+            self.file = os.memfd_create("outbox", 0)
+        except (AttributeError, OSError):
+            self.file = None
         self.map = None
         # Values whose parts lie in it.
         self.lent = []
@@ -195,7 +198,11 @@ class Store:
     def _open(self, key):
         """Its file has no name any more, but Ray's node has it open."""
         if key not in self.files:
-            self.files[key] = next(self._search(*key), None)
+            try:
+                self.files[key] = next(self._search(*key), None)
+            except OSError:
+                # It belongs to somebody else.
+                self.files[key] = None
         return self.files[key]
 
     def _search(self, device, inode):
@@ -804,7 +811,7 @@ def pass_logs(driver, data):
     for line in data["lines"]:
         if MARK in line:
             event = json.loads(line[line.index(MARK) + len(MARK) :])
-            if event["ev"] == "started":
+            if event["ev"] == "started" and event["task"] in driver.tasks:
                 driver.places[event["task"]] = event["where"]
             driver.tell(event)
         elif data["pid"] != "autoscaler":
@@ -843,7 +850,8 @@ def main():
     driver.serve()
     driver.stop()
     host.stdin.close()
-    sys.exit(1 if host.wait() else 0)
+    code = host.wait()
+    sys.exit(code if code >= 0 else f"The run's own process was ended by {signal.Signals(-code).name}.")
 
 
 if __name__ == "__main__":
