@@ -1,79 +1,59 @@
-/** Definitions for the tests of Ray's driver and workers, which call them by their numbers. */
+/** Nodes that tests run on a cluster. */
 
-import { nodeSignal, workflow } from "functionfuse";
+import { definePlugin, workflow } from "functionfuse";
 import process from "node:process";
 
-const sumOf = (array: Float64Array) => array.reduce((sum, item) => sum + item, 0);
+export const range = workflow(
+  "range",
+  (length: number) => Float64Array.from({ length }, (_, i) => i),
+);
 
-class Keeper {
-  readonly #kept: Float64Array[] = [];
+export const sum = workflow("sum", (list: Float64Array) => list.reduce((a, b) => a + b, 0));
 
-  keep(array: Float64Array): number {
-    return this.#kept.push(array);
-  }
+export const describeAll = workflow("describeAll", (values: Record<string, unknown>) => ({
+  text: JSON.stringify(values),
+  runtime: process.versions.deno ? "deno" : "another",
+}));
 
-  handOver(array: Float64Array): number {
-    return this.#kept.push(structuredClone(array, { transfer: [array.buffer as ArrayBuffer] }));
-  }
+export const Counter = workflow(
+  class Counter {
+    constructor(public total: number) {}
+    add(n: number) {
+      return this.total += n;
+    }
+  },
+);
 
-  sums(): number[] {
-    return this.#kept.map(sumOf);
-  }
+export const say = workflow("say", (text: string) => {
+  console.log(text);
+  return text;
+});
 
-  end(): void {
-    process.kill(process.pid, "SIGKILL");
-  }
-
-  async wait(ms: number): Promise<number> {
-    await new Promise((done) => setTimeout(done, ms));
-    return this.#kept.length;
+class NoDigits extends RangeError {
+  override readonly name = "NoDigits";
+  constructor(message: string, readonly digits: number) {
+    super(message);
   }
 }
 
-/** By their names: what each is called with is seen where they are used. */
-export const definitions = {
-  give: workflow("give", (value: unknown) => value),
-  pid: workflow("pid", () => process.pid),
-  fill: workflow("fill", (length: number, value: number) => new Float64Array(length).fill(value)),
-  sum: workflow("sum", sumOf),
-  change: workflow("change", (array: Float64Array) => {
-    array.fill(7, 0, 10);
-    return sumOf(array);
-  }),
-  same: workflow("same", (array: Float64Array) => array),
-  print: workflow("print", (text: string) => {
-    console.log(text);
-    process.stdout.write(`${text} without the console\n`);
-  }),
-  fail: workflow("fail", (message: string) => {
-    throw new RangeError(message);
-  }),
-  model: workflow("model", () => new Keeper()),
-  memory: workflow("memory", () => new SharedArrayBuffer(8)),
-  exit: workflow("exit", () => {
-    console.error("about to end");
-    process.stderr.write("the last words\n");
-    process.exit(3);
-  }),
-  stray: workflow("stray", async () => {
-    void Promise.reject(new RangeError("nobody waits for it"));
-    await new Promise(() => {});
-  }),
-  kill: workflow("kill", () => process.kill(process.pid, "SIGKILL")),
-  killWorker: workflow("killWorker", () => process.kill(process.ppid, "SIGKILL")),
-  listen: workflow("listen", async () => {
-    const signal = nodeSignal();
-    await new Promise((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason));
-    });
-  }),
-  spin: workflow("spin", (ms: number) => {
-    for (const end = Date.now() + ms; Date.now() < end;);
-    return ms;
-  }),
-  wait: workflow("wait", async (ms: number, value?: unknown) => {
-    await new Promise((done) => setTimeout(done, ms));
-    return value;
-  }),
-  Keeper: workflow("Keeper", Keeper),
-};
+export const fail = workflow("fail", (digits: number): number => {
+  throw new NoDigits(`There are ${digits} digits.`, digits);
+});
+
+export const wait = workflow("wait", async (ms: number) => {
+  console.log("waiting");
+  await new Promise((done) => setTimeout(done, ms));
+  return ms;
+});
+
+const global = globalThis as { prepared?: string };
+
+export const prepared = workflow("prepared", () => global.prepared ?? "nothing");
+
+export const prepare = definePlugin("prepare", (options: { word: string }) => ({
+  localInitialize: ({ name }) => `${options.word} ${name}`,
+  remoteInitialize(text: string) {
+    global.prepared = text;
+    return () => void delete global.prepared;
+  },
+}));
