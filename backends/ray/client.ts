@@ -9,7 +9,16 @@ import { notRay, notReached, refused, tooOld, tooSlow, unknownJob } from "./erro
 import type { HttpReply } from "./http.ts";
 import { followLog } from "./job_log.ts";
 import { chooseMachine, readMachines } from "./machines.ts";
-import { isOlder, type RayJob, type RayVersion, readJob, readObject, readVersion } from "./jobs.ts";
+import {
+  describeJob,
+  isOlder,
+  type RayJob,
+  type RayJobRequest,
+  type RayVersion,
+  readJob,
+  readObject,
+  readVersion,
+} from "./jobs.ts";
 
 /** The oldest Ray that this library works with: what older ones give of a file begins with a byte of their own. */
 export const OLDEST_RAY = "2.46.0";
@@ -34,28 +43,8 @@ export interface RayClientOptions {
   readonly env?: Environment;
 }
 
-/** A job to be run. */
-export interface RayJobRequest {
-  /** The id that it is to have, chosen anew for each. */
-  readonly id: string;
-  /** A shell command. */
-  readonly entrypoint: string;
-  /** Ray's `runtime_env`: `working_dir`, `env_vars`, `pip`… */
-  readonly runtimeEnv?: Readonly<Record<string, unknown>>;
-  /** What the job's description shows. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** What the entry point itself needs; the head's machine has it run if nothing is asked for. */
-  readonly resources?: {
-    readonly numCpus?: number;
-    readonly numGpus?: number;
-    readonly memoryBytes?: number;
-    readonly custom?: Readonly<Record<string, number>>;
-  };
-}
-
-/** What may be given up. */
+/** What may be given up; what the cluster does by then is not undone. */
 export interface RayCallOptions {
-  /** Gives up; what the cluster does is not undone. */
   readonly signal?: AbortSignal;
 }
 
@@ -299,16 +288,6 @@ export class RayClient {
     if (reply.status === 404) throw unknownJob(id, this.#connection);
     return reply;
   }
-}
-
-function describeJob({ id, entrypoint, runtimeEnv, metadata, resources }: RayJobRequest) {
-  const { numCpus, numGpus, memoryBytes, custom } = resources ?? {};
-  return {
-    ...{ entrypoint, submission_id: id },
-    ...{ runtime_env: runtimeEnv ?? {}, metadata: metadata ?? {} },
-    ...{ entrypoint_num_cpus: numCpus, entrypoint_num_gpus: numGpus },
-    ...{ entrypoint_memory: memoryBytes, entrypoint_resources: custom },
-  };
 }
 
 function jobPath(id: string): string {

@@ -3,6 +3,25 @@
 import { lastError } from "./errors.ts";
 import type { HttpReply } from "./http.ts";
 
+/** A job to be run. */
+export interface RayJobRequest {
+  /** The id that it is to have, chosen anew for each. */
+  readonly id: string;
+  /** A shell command. */
+  readonly entrypoint: string;
+  /** Ray's `runtime_env`: `working_dir`, `env_vars`, `pip`… */
+  readonly runtimeEnv?: Readonly<Record<string, unknown>>;
+  /** What the job's description shows. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** What the entry point itself needs; the head's machine has it run if nothing is asked for. */
+  readonly resources?: {
+    readonly numCpus?: number;
+    readonly numGpus?: number;
+    readonly memoryBytes?: number;
+    readonly custom?: Readonly<Record<string, number>>;
+  };
+}
+
 /** How far a job is; the last three are ends. */
 export type RayJobStatus = "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
 
@@ -48,6 +67,19 @@ export function isOlder(version: string, than: string): boolean {
     if (difference !== 0) return difference < 0;
   }
   return false;
+}
+
+/** A job to be run, as the API wants it. */
+export function describeJob(
+  { id, entrypoint, runtimeEnv, metadata, resources }: RayJobRequest,
+): Readonly<Record<string, unknown>> {
+  const { numCpus, numGpus, memoryBytes, custom } = resources ?? {};
+  return {
+    ...{ entrypoint, submission_id: id },
+    ...{ runtime_env: runtimeEnv ?? {}, metadata: metadata ?? {} },
+    ...{ entrypoint_num_cpus: numCpus, entrypoint_num_gpus: numGpus },
+    ...{ entrypoint_memory: memoryBytes, entrypoint_resources: custom },
+  };
 }
 
 /** A job, as the API describes it. */
