@@ -34,7 +34,7 @@ async function answer(bytes: Uint8Array): Promise<unknown> {
 let received = Buffer.alloc(0);
 let answering = Promise.resolve();
 process.stdin.on("data", (bytes) => {
-  received = Buffer.concat([received, bytes]);
+  received = Buffer.concat([received, bytes as Uint8Array]);
   while (received.length >= 4 && received.length >= 4 + received.readUInt32LE(0)) {
     const end = 4 + received.readUInt32LE(0);
     const asked = received.subarray(4, end);
