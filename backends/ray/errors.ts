@@ -53,23 +53,24 @@ function textsOf(error: unknown): string[] {
 /** There is no connection. */
 export function notReached(doing: string, peer: Peer, error: unknown): EngineError {
   const trouble = troubleOf(error);
-  const where = `the Ray dashboard at ${peer.address}`;
+  const { address } = peer;
   const why = {
     "refused":
-      `nothing answers there. Start a cluster (ray start --head, with ray[default]), or give the address of its ` +
-      "dashboard as `address` or RAY_ADDRESS",
-    "unknown host": "there is no host of that name. Correct `address` or RAY_ADDRESS",
-    "tls": `https can't be used with it (${
-      clean(textOf(error), peer)
-    }). Use http://, or a certificate that this machine trusts`,
+      `no Ray dashboard answers at ${address}. Start a cluster (ray start --head, with ray[default]), or give ` +
+      "the address of its dashboard as `address` or RAY_ADDRESS",
+    "unknown host":
+      `there is no host of the name in ${address}. Correct \`address\` or RAY_ADDRESS`,
+    "tls":
+      `https can't be used with ${address} (${clean(textOf(error), peer)}). Use http://, or a ` +
+      "certificate that this machine trusts",
     "cut":
-      "the connection was closed again and again. See that this is a dashboard's address (its port is usually 8265), " +
-      "and that the cluster's head is not overloaded",
+      `${address} closes the connection again and again. See that this is a dashboard's address (its port is usually ` +
+      "8265), and that the cluster's head is not overloaded",
     "not http":
-      "what answers doesn't speak HTTP. Give the address of the dashboard, whose port is usually 8265",
-    "other": clean(textOf(error), peer),
+      `what answers at ${address} doesn't speak HTTP. Give the address of the dashboard, whose port is usually 8265`,
+    "other": `the Ray dashboard at ${address} can't be talked to (${clean(textOf(error), peer)})`,
   }[trouble];
-  return new EngineError(`Can't ${doing} with ${where}: ${why}.`);
+  return new EngineError(`Can't ${doing}: ${why}.`);
 }
 
 const textOf = (error: unknown) => error instanceof Error ? error.message : String(error);

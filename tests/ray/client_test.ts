@@ -286,7 +286,10 @@ sys.exit(3)`),
       const { proxy, client } = await connectByProxy();
       proxy.stop();
       const error = await failure(client.hasPackage("gcs://_ray_pkg_none.zip"));
-      assert.match(error.message, /Can't look for the package .*: nothing answers there\. Start a/);
+      assert.match(
+        error.message,
+        /Can't look for the package .*: no Ray dashboard answers at \S+\. Start a/,
+      );
     });
   });
 });
@@ -327,8 +330,8 @@ describe("An address where no usable Ray cluster is", () => {
 
   it("is told from one where nothing is", async () => {
     const nobody = await refusal(`http://127.0.0.1:${await freePort()}`);
-    assert.match(nobody, /nothing answers there\. Start a cluster \(ray start --head/);
-    assert.match(await refusal("http://no-such-host.invalid:8265"), /no host of that name/);
+    assert.match(nobody, /no Ray dashboard answers at \S+\. Start a cluster \(ray start --head/);
+    assert.match(await refusal("http://no-such-host.invalid:8265"), /no host of the name in/);
   });
 
   it("may be some other server's", async () => {
@@ -362,6 +365,9 @@ describe("An address where no usable Ray cluster is", () => {
   it("may be one of Ray's other ports, or need another scheme", { skip }, async () => {
     const { gcsAddress, address } = await RayCluster.shared();
     assert.match(await refusal(`http://${gcsAddress}`), /usually 8265/);
-    assert.match(await refusal(address.replace("http:", "https:")), /https can't be used with it/);
+    assert.match(
+      await refusal(address.replace("http:", "https:")),
+      /https can't be used with https:/,
+    );
   });
 });

@@ -25,7 +25,7 @@ export const RAY_PYTHON: string = fileURLToPath(
   new URL("../../.engines/ray/bin/python", import.meta.url),
 );
 const RUN_NODE = fileURLToPath(new URL("ray_node.py", import.meta.url));
-const LONGEST_START_MS = 90_000;
+const LONGEST_START_MS = 180_000;
 const LONGEST_END_MS = 30_000;
 
 /** Why tests with Ray are skipped: `false` where it is there, or where it must be. */
