@@ -6,7 +6,6 @@ import { unlessAborted } from "../../core/unless_aborted.ts";
 import { RayClient } from "./client.ts";
 import { FollowedJob } from "./follow.ts";
 import type { RayJobRequest } from "./jobs.ts";
-import type { RayJobRequest } from "./jobs.ts";
 import type { RayRunOptions } from "./options.ts";
 import { type CodePackage, packCode, showSize, uriOf, zip } from "./package.ts";
 import { describeRun, packRun } from "./run_record.ts";
