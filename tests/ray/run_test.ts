@@ -224,7 +224,7 @@ describe("Without a cluster", () => {
       [[], /Which workflow\?/],
     ];
     for (const [args, message] of cases) {
-      const { code, stderr } = await workspace.fuse(["run", ...args]);
+      const { code, stderr } = await workspace.fuse(["run", "--no-config", ...args]);
       assert.equal(code, 64, stderr);
       assert.match(stderr, message);
     }
