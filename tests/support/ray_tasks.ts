@@ -1,4 +1,4 @@
-/** Tasks and actors as the host of a run sends them to `driver.py`, one by one, of the definitions of `ray_nodes.ts`. */
+/** Tasks and actors as the host of a run sends them to `driver.py`, one by one, of the definitions of `ray_task_nodes.ts`. */
 
 import { keepCarried, listCarried, referenceTo } from "../../core/carried.ts";
 import type { LoadItem, ReportMessage } from "../../core/protocol.ts";
@@ -71,13 +71,15 @@ export class Tasks {
   /** Tells what is to be looked up; `change` may change that. */
   async load(change = (items: LoadItem[]) => items): Promise<void> {
     keepCarried();
-    await import("./ray_nodes.ts");
+    await import("./ray_task_nodes.ts");
     const items: LoadItem[] = [];
     const add = (key: string, item: Omit<LoadItem, "id">) => {
       this.#ids.set(key, items.length);
       items.push({ id: items.length, ...item });
     };
-    for (const origin of listCarried().filter(({ module }) => module?.endsWith("/ray_nodes.ts"))) {
+    for (
+      const origin of listCarried().filter(({ module }) => module?.endsWith("/ray_task_nodes.ts"))
+    ) {
       const found = (await referenceTo(origin))!;
       const reference = {
         ...found,
