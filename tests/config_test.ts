@@ -106,7 +106,7 @@ describe("A wrong configuration is refused", () => {
     [{ wrokers: 2 }, "wrokers", /'wrokers' is no setting: known are .*workers/],
     [{ workers: "4" }, "workers", /'workers' must be a whole number from 1 to 1024: .* is "4"/],
     [{ workers: 1.5 }, "workers", /current value is 1\.5/],
-    [{ backend: "ray" }, "backend", /"parallel" or "local": current value is "ray"/],
+    [{ backend: "dask" }, "backend", /or "local" or "ray": current value is "dask"/],
     [{ backend: "local", workers: 2 }, "workers", /'workers' means nothing to the local backend/],
     [{ backend: "ray", workers: 2 }, "workers", /'workers' means nothing to the ray backend/],
     [{ ray: { adress: "x" } }, "ray.adress", /'ray\.adress' is no setting: known are address/],
@@ -147,7 +147,7 @@ describe("A wrong configuration is refused", () => {
     // @ts-expect-error: a misspelled setting
     assert.throws(() => defineConfig({ wrokers: 2 }));
     // @ts-expect-error: a wrong value
-    assert.throws(() => defineConfig({ backend: "ray" }));
+    assert.throws(() => defineConfig({ backend: "dask" }));
     // @ts-expect-error: a misspelled key of a rule
     assert.throws(() => defineConfig({ rules: [{ remoteArgs: { cpus: 1 } }] }));
   });
