@@ -23,9 +23,17 @@ export const LIBRARY_ENTRIES: Readonly<Record<string, string>> = {
 
 const ROOT = new URL("../../", import.meta.url).href;
 const ROOMS = ["core", "encoding", "code", "backends", "plugins", "storage"];
-const DRIVER = "backends/ray/cluster/driver.py";
-// What the driver starts.
-const PROGRAMS = ["backends/ray/cluster/host", "backends/ray/cluster/node"];
+// What Ray runs, and by which names.
+const SCRIPTS: Readonly<Record<string, string>> = {
+  "driver.py": "backends/ray/cluster/driver.py",
+  "place.py": "storage/ray_place.py",
+};
+// What these start.
+const PROGRAMS = [
+  "backends/ray/cluster/host",
+  "backends/ray/cluster/node",
+  "storage/ray_place",
+];
 
 /** The library as files. */
 export interface LibrarySources {
@@ -46,7 +54,9 @@ export async function readLibrary(): Promise<LibrarySources> {
   if (/^https?:/.test(ROOT)) return await pointToLibrary();
   const root = ROOT.startsWith("file:") ? fileURLToPath(ROOT) : "";
   const ending = [".ts", ".js"].find((ending) => existsSync(join(root, `mod${ending}`)));
-  if (ending === undefined || !existsSync(join(root, DRIVER))) {
+  if (
+    ending === undefined || !Object.values(SCRIPTS).every((path) => existsSync(join(root, path)))
+  ) {
     throw new UnsupportedError(
       "This program can't run workflows on a Ray cluster, as it doesn't have the library's source with it: " +
         "use fuse by Deno or Bun, or the npm package.",
@@ -62,8 +72,8 @@ export async function readLibrary(): Promise<LibrarySources> {
     for (const path of paths.filter(isSource)) add(`${room}/${path.replaceAll("\\", "/")}`);
   }
   for (const name of ["mod", "config", "testing"]) add(name + ending);
-  add(DRIVER, "driver.py");
-  // The driver starts them by the names that they have in the source.
+  for (const [name, path] of Object.entries(SCRIPTS)) add(path, name);
+  // They are started by the names that they have in the source.
   if (ending !== ".ts") {
     for (const path of PROGRAMS) files.set(...stub(path, `./${path}${ending}`));
   }
@@ -75,11 +85,13 @@ export async function readLibrary(): Promise<LibrarySources> {
 async function pointToLibrary(): Promise<LibrarySources> {
   const files = new Map<string, Uint8Array>();
   for (const path of PROGRAMS) files.set(...stub(path, `${ROOT}${path}.ts`));
-  const response = await fetch(ROOT + DRIVER);
-  if (!response.ok) {
-    throw new EngineError(`Can't get ${ROOT}${DRIVER}: it says HTTP ${response.status}.`);
+  for (const [name, path] of Object.entries(SCRIPTS)) {
+    const response = await fetch(ROOT + path);
+    if (!response.ok) {
+      throw new EngineError(`Can't get ${ROOT}${path}: it says HTTP ${response.status}.`);
+    }
+    files.set(name, new Uint8Array(await response.arrayBuffer()));
   }
-  files.set("driver.py", new Uint8Array(await response.arrayBuffer()));
   return { files, imports: entries((path) => `${ROOT}${path}.ts`), packages: {} };
 }
 

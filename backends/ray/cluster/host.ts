@@ -22,6 +22,7 @@ import { DriverLink } from "./driver_link.ts";
 import { createRayExecutor } from "./executor.ts";
 import { runHost } from "./host_run.ts";
 import { inPackage } from "./package_urls.ts";
+import { checkShared, openPlaces } from "./storages.ts";
 
 const LOG = 2;
 // So long a run that has been cancelled may take to end what it has begun.
@@ -99,6 +100,8 @@ async function carryOut(): Promise<void> {
 
 /** By its bare name, so that it is the same library that the workflow's modules import. */
 async function makeStorage(spec: StorageSpec): Promise<Storage> {
+  await checkShared(spec, driver);
+  openPlaces(driver);
   const { storageFactory } = await import("functionfuse/storage");
   return storageFactory(spec as never);
 }
