@@ -8,9 +8,7 @@ import type { PlaceSetup } from "./ray.ts";
 /** What the program that carries out a run on a cluster has for storages, by this symbol of the global object. */
 const PLACES = Symbol.for("functionfuse.places");
 
-type Stored =
-  | { readonly answer: Uint8Array }
-  | { readonly problem: string; readonly isGone: boolean };
+type Stored = { readonly answer: Uint8Array } | { readonly problem: string };
 
 type AskDriver = (
   place: { readonly path: string; readonly options: RayOptions },
@@ -65,7 +63,7 @@ async function askByDriver(
   const isRepeatable = requests.every(([method, , , body]) =>
     REPEATABLE.has(method) && !(body && typeof body === "object" && "upload" in body)
   );
-  if ("problem" in stored && stored.isGone && isRepeatable) stored = await ask(place, message);
+  if ("problem" in stored && isRepeatable) stored = await ask(place, message);
   if ("problem" in stored) throw new Error(stored.problem);
   return unpackAnswers(stored.answer);
 }

@@ -119,7 +119,8 @@ class Places:
     def __init__(self, tell):
         self.tell = tell
         self.actors = {}
-        # By the host's numbers: the place that each question is for.
+        # By the host's numbers: the place that each question is for, and Ray's reference to the answer, which must not
+        # be let go of before that is here.
         self.asked = {}
         self.is_watching = False
         self.lock = threading.Lock()
@@ -136,11 +137,11 @@ class Places:
             except (Gone, ValueError, TypeError) as error:
                 self.tell({"ev": "stored", "number": number, "problem": str(error)})
                 return
-            self.asked[number] = (key, place)
+            ref = actor.ask.remote(bytes(parts[0]))
+            self.asked[number] = (key, place, actor, ref)
             if not self.is_watching:
                 self.is_watching = True
                 threading.Thread(target=self._watch, daemon=True).start()
-        ref = actor.ask.remote(bytes(parts[0]))
         ref._on_completed(functools.partial(self._complete, number))
 
     def _start(self, place):
@@ -153,17 +154,15 @@ class Places:
     def _complete(self, number, answer):
         """Called by a thread of Ray's."""
         with self.lock:
-            key, place = self.asked.pop(number)
-            is_gone = isinstance(answer, errors.RayActorError)
-            if is_gone:
-                self.actors.pop(key, None)
+            key, _, actor, _ = self.asked.pop(number)
+            # Another question may have started another one meanwhile.
+            if isinstance(answer, errors.RayActorError) and self.actors.get(key) is actor:
+                del self.actors[key]
         if isinstance(answer, bytes):
             self.tell({"ev": "stored", "number": number}, [answer])
         else:
             problem = answer if isinstance(answer, str) else driver.brief(answer)
-            if is_gone:
-                problem = problem_of(place["options"]) or problem
-            self.tell({"ev": "stored", "number": number, "problem": problem, "isGone": is_gone})
+            self.tell({"ev": "stored", "number": number, "problem": problem})
 
     def _watch(self):
         """An actor whose machine is no more is not waited for."""
@@ -173,7 +172,7 @@ class Places:
                 if not self.asked:
                     self.is_watching = False
                     return
-                awaited = dict(self.asked.values())
+                awaited = {key: place for key, place, *_ in self.asked.values()}
                 lost = [key for key, place in awaited.items() if problem_of(place["options"])]
                 actors = [self.actors.pop(key) for key in lost if key in self.actors]
             for actor in actors:
@@ -193,13 +192,17 @@ def problem_of(options):
         return None
     if fitting:
         return (
-            f"several machines of the cluster have {json.dumps(wanted)}: {', '.join(sorted(fitting))}. "
+            f"several machines of the cluster have {shown(wanted)}: {', '.join(sorted(fitting))}. "
             "Name a resource that only the one with the files has."
         )
     return (
-        f"no machine of the cluster has {json.dumps(wanted)} now. Start the one with the files, by "
+        f"no machine of the cluster has {shown(wanted)} now. Start the one with the files, by "
         "`ray start --address=… --resources=…`, or name a resource that there is."
     )
+
+
+def shown(amounts):
+    return json.dumps(amounts, separators=(",", ":"))
 
 
 def see(path):

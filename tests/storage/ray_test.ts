@@ -118,7 +118,7 @@ describe("A storage on Ray", () => {
     let troubles = 0;
     shared[PLACES] = async (place: unknown, message: Uint8Array) => {
       asked.push(place);
-      if (troubles-- > 0) return { problem: "no machine has it.", isGone: true };
+      if (troubles-- > 0) return { problem: "no machine has it." };
       return { answer: await answerRequests(server, message) };
     };
     const storage = storageFactory("ray:/x?_disk&numCpus=0.5");

@@ -33,9 +33,7 @@ export type RunFrame = Received<DriverFrame & { ev: "run" }>;
 export type Got = { readonly value: unknown } | { readonly lost: readonly number[] };
 
 /** What the program at a place answered, or why it did not. */
-export type Stored =
-  | { readonly answer: Uint8Array }
-  | { readonly problem: string; readonly isGone: boolean };
+export type Stored = { readonly answer: Uint8Array } | { readonly problem: string };
 
 interface Waiting<T> {
   resolve(answer: T): void;
@@ -164,8 +162,8 @@ export class DriverLink {
       case "stored": {
         const waiting = this.#stores.get(head.number);
         this.#stores.delete(head.number);
-        const { problem, isGone = false } = head;
-        return waiting?.resolve(problem === undefined ? { answer: parts[0] } : { problem, isGone });
+        const { problem } = head;
+        return waiting?.resolve(problem === undefined ? { answer: parts[0] } : { problem });
       }
       case "seen":
         this.#looks.get(head.path)?.resolve(head.blind);

@@ -15,7 +15,7 @@ const PLACES = Symbol.for("functionfuse.places");
 export function openPlaces(driver: DriverLink): void {
   const ask = (place: StoragePlace, message: Uint8Array): Promise<Stored> =>
     driver.store(place, message);
-  Object.defineProperty(globalThis, PLACES, { value: ask });
+  Object.assign(globalThis, { [PLACES]: ask });
 }
 
 /**

@@ -189,8 +189,6 @@ export type DriverFrame =
     readonly number: number;
     /** Why there is no answer. */
     readonly problem?: string;
-    /** Whether the program is gone, and there may be another one. */
-    readonly isGone?: boolean;
   }
   /** The addresses of the machines that don't have the file. */
   | { readonly ev: "seen"; readonly path: string; readonly blind: readonly string[] };
