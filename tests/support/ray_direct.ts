@@ -24,9 +24,29 @@ import { RAY_PYTHON, type RayCluster, skipWithoutRay } from "./ray_cluster.ts";
 
 const REPOSITORY = new URL("../../", import.meta.url).href;
 
+const SCRIPTS = [
+  ["driver.py", "backends/ray/cluster/driver.py"],
+  ["place.py", "storage/ray_place.py"],
+];
+
 /** Why such runs are skipped: the host is Deno, wherever the client runs, as values travel as Deno writes them down. */
 export function skipDirect(): string | false {
   return "Deno" in globalThis ? skipWithoutRay() : "only Deno is a host in a cluster of Ray";
+}
+
+/** A folder like that of a job, whose library is the repository. */
+export function makePackage(): string {
+  const folder = mkdtempSync(join(tmpdir(), "fuse-direct-"));
+  for (const [name, path] of SCRIPTS) copyFileSync(new URL(path, REPOSITORY), join(folder, name));
+  symlinkSync(fileURLToPath(REPOSITORY).replace(/\/$/, ""), join(folder, "functionfuse"));
+  const { imports } = JSON.parse(
+    readFileSync(new URL("../../deno.json", import.meta.url), "utf8"),
+  );
+  const own = Object.entries(imports as Record<string, string>)
+    .map(([name, path]) => [name, path.replace("./", "./functionfuse/")]);
+  const config = { imports: Object.fromEntries(own), nodeModulesDir: "none" };
+  writeFileSync(join(folder, "deno.json"), JSON.stringify(config));
+  return folder;
 }
 
 /** A driver that is a child of this process. */
@@ -51,19 +71,7 @@ export class DirectDriver {
 
   /** Starts one; its package is the repository. */
   static async start({ gcsAddress }: Pick<RayCluster, "gcsAddress">): Promise<DirectDriver> {
-    const folder = mkdtempSync(join(tmpdir(), "fuse-direct-"));
-    copyFileSync(
-      new URL("../../backends/ray/cluster/driver.py", import.meta.url),
-      join(folder, "driver.py"),
-    );
-    symlinkSync(fileURLToPath(REPOSITORY).replace(/\/$/, ""), join(folder, "functionfuse"));
-    const { imports } = JSON.parse(
-      readFileSync(new URL("../../deno.json", import.meta.url), "utf8"),
-    );
-    const own = Object.entries(imports as Record<string, string>)
-      .map(([name, path]) => [name, path.replace("./", "./functionfuse/")]);
-    const config = { imports: Object.fromEntries(own), nodeModulesDir: "none" };
-    writeFileSync(join(folder, "deno.json"), JSON.stringify(config));
+    const folder = makePackage();
     const server = createServer();
     const connected = new Promise<Socket>((done) => server.once("connection", done));
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
