@@ -5,9 +5,9 @@
 
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { RayClient } from "../backends/ray/client.ts";
-import { whyFailed } from "../backends/ray/jobs.ts";
-import { type CodePackage, packCode } from "../backends/ray/package.ts";
+import { RayClient } from "../ray/client.ts";
+import { whyFailed } from "../ray/jobs.ts";
+import { type CodePackage, packCode } from "../ray/package.ts";
 import { packRequests, type PlaceRequest, unpackAnswers } from "./_ray_messages.ts";
 import type { PlaceLink } from "./_ray_objects.ts";
 import type { PlaceSetup } from "./ray.ts";

@@ -10,6 +10,7 @@ const LAYERS = [
   "core",
   "encoding",
   "code",
+  "ray",
   "backends",
   "plugins",
   "storage",
@@ -112,10 +113,10 @@ describe("The house", () => {
       ofLayer("backends", "plugins", "storage").flatMap(({ path, layer, imports }) =>
         imports
           .filter((to) => byPath.has(to))
-          .filter((to) => !["core", "encoding", "code", layer].includes(to.split("/")[0]))
+          .filter((to) => !["core", "encoding", "code", "ray", layer].includes(to.split("/")[0]))
           .map((to) => `${path} → ${to}`)
       ),
-      "backends, plugins and storage import core, encoding, code and their own folder",
+      "backends, plugins and storage import core, encoding, code, ray and their own folder",
     );
     assertNone(
       ofLayer("encoding", "code").flatMap(({ path, layer, imports }) =>
@@ -125,6 +126,15 @@ describe("The house", () => {
           .map((to) => `${path} → ${to}`)
       ),
       "encoding and code import core and their own folder",
+    );
+    assertNone(
+      ofLayer("ray").flatMap(({ path, imports }) =>
+        imports
+          .filter((to) => byPath.has(to))
+          .filter((to) => !["core", "encoding", "code", "ray"].includes(to.split("/")[0]))
+          .map((to) => `${path} → ${to}`)
+      ),
+      "ray imports core, encoding, code and its own folder",
     );
   });
 
@@ -146,7 +156,7 @@ describe("The house", () => {
     // It is in the user's place: the program that runs a workflow in a cluster makes its storage.
     const inUsersPlace = "backends/ray/cluster/host.ts";
     assertNone(
-      ofLayer("core", "encoding", "code", "backends", "plugins", "storage").flatMap((
+      ofLayer("core", "encoding", "code", "ray", "backends", "plugins", "storage").flatMap((
         { path, imports },
       ) =>
         imports.filter((to) =>
@@ -173,7 +183,17 @@ describe("The house", () => {
   it("uses no runtime's own API", () => {
     const own = /\b(Deno|Bun)\.\w/;
     assertNone(
-      ofLayer("encoding", "code", "backends", "plugins", "storage", "cli", "root", "examples")
+      ofLayer(
+        "encoding",
+        "code",
+        "ray",
+        "backends",
+        "plugins",
+        "storage",
+        "cli",
+        "root",
+        "examples",
+      )
         .filter(({ code }) => own.test(code)).map(({ path }) => path),
       "web standards and node: modules only",
     );
@@ -181,7 +201,7 @@ describe("The house", () => {
 
   it("has files of a size to be seen at a glance", () => {
     assertNone(
-      ofLayer("core", "encoding", "code", "backends", "plugins", "storage", "cli", "root")
+      ofLayer("core", "encoding", "code", "ray", "backends", "plugins", "storage", "cli", "root")
         .filter(({ code }) => code.split("\n").length > 350).map(({ path }) => path),
       "at most 350 lines",
     );

@@ -5,7 +5,7 @@ import { EngineError } from "../../core/errors.ts";
 import type { Graph } from "../../core/graph.ts";
 import type { Plugin } from "../../core/plugin.ts";
 import { Watchers } from "../../core/watchers.ts";
-import { RayClient } from "./client.ts";
+import { RayClient } from "../../ray/client.ts";
 import { FollowedJob, type RunStarted } from "./follow.ts";
 import type { RayConnectOptions } from "./options.ts";
 

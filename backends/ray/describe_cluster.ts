@@ -1,9 +1,9 @@
 /** What a cluster has, as its dashboard tells it. */
 
-import { findAddress, findHeaders, findToken } from "./address.ts";
-import { RayClient } from "./client.ts";
-import { RayConnection } from "./connection.ts";
-import { readObject } from "./jobs.ts";
+import { findAddress, findHeaders, findToken } from "../../ray/address.ts";
+import { RayClient } from "../../ray/client.ts";
+import { RayConnection } from "../../ray/connection.ts";
+import { readObject } from "../../ray/jobs.ts";
 import type { RayConnectOptions } from "./options.ts";
 
 /** A cluster that answers. */

@@ -4,9 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EngineError } from "../../core/errors.ts";
 import type { Watchers } from "../../core/watchers.ts";
 import { unpackValue } from "../../encoding/packed.ts";
-import type { RayClient } from "./client.ts";
-import { readEvents, type RunEvent, unpackThrown } from "./events.ts";
-import type { RayJob } from "./jobs.ts";
+import type { RayClient } from "../../ray/client.ts";
+import { readEvents, type RunEvent, unpackThrown } from "../../ray/events.ts";
+import type { RayJob } from "../../ray/jobs.ts";
 import { localize } from "./localize.ts";
 
 /** Who is told of a job. */

@@ -3,11 +3,11 @@
 import { randomBytes } from "node:crypto";
 import type { RunInHand, RunRequest } from "../../core/backend.ts";
 import { unlessAborted } from "../../core/unless_aborted.ts";
-import { RayClient } from "./client.ts";
+import { RayClient } from "../../ray/client.ts";
 import { FollowedJob } from "./follow.ts";
-import type { RayJobRequest } from "./jobs.ts";
+import type { RayJobRequest } from "../../ray/jobs.ts";
 import type { RayRunOptions } from "./options.ts";
-import { type CodePackage, packCode, showSize, uriOf, zip } from "./package.ts";
+import { type CodePackage, packCode, showSize, uriOf, zip } from "../../ray/package.ts";
 import { describeRun, packRun } from "./run_record.ts";
 
 /** What the driver takes the description out of. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { inspect } from "node:util";
-import { findAddress, findHeaders, findToken } from "../../backends/ray/address.ts";
+import { findAddress, findHeaders, findToken } from "../../ray/address.ts";
 
 const SECRET = "hunter2-hunter2";
 

@@ -5,10 +5,10 @@ import { NodeError, type Plugin } from "functionfuse";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Watchers } from "../../core/watchers.ts";
-import type { RayClient } from "../../backends/ray/client.ts";
-import { EventLines, packThrown, type RunEvent } from "../../backends/ray/events.ts";
+import type { RayClient } from "../../ray/client.ts";
+import { EventLines, packThrown, type RunEvent } from "../../ray/events.ts";
 import { FollowedJob } from "../../backends/ray/follow.ts";
-import type { RayJob } from "../../backends/ray/jobs.ts";
+import type { RayJob } from "../../ray/jobs.ts";
 import { packValue } from "../../encoding/packed.ts";
 
 const RUN: RunEvent = {

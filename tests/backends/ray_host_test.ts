@@ -24,7 +24,7 @@ import process from "node:process";
 import { after, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { decodeFrames, encodeFrame, type HostFrame } from "../../backends/ray/cluster/wire.ts";
-import { readEvents, type RunEvent, unpackThrown } from "../../backends/ray/events.ts";
+import { readEvents, type RunEvent, unpackThrown } from "../../ray/events.ts";
 import { describeRun, packRun } from "../../backends/ray/run_record.ts";
 import { unpackValue } from "../../encoding/packed.ts";
 import { graphOf } from "../support/random_edits.ts";

@@ -18,8 +18,8 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
-import { LIBRARY_ENTRIES } from "../../backends/ray/library_sources.ts";
-import { packCode } from "../../backends/ray/package.ts";
+import { LIBRARY_ENTRIES } from "../../ray/library_sources.ts";
+import { packCode } from "../../ray/package.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const workspace = realpathSync(mkdtempSync(join(tmpdir(), "functionfuse-package-")));

@@ -6,7 +6,7 @@ import { randomState } from "functionfuse/plugins";
 import { MemoryStorage } from "functionfuse/storage";
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { RayClient } from "../../backends/ray/client.ts";
+import { RayClient } from "../../ray/client.ts";
 import { Workspace } from "../support/fuse.ts";
 import { RayCluster, skipWithoutRay, until } from "../support/ray_cluster.ts";
 import {

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { EventLines, packThrown } from "../../backends/ray/events.ts";
+import { EventLines, packThrown } from "../../ray/events.ts";
 import { runHost } from "../../backends/ray/cluster/host_run.ts";
 import { unpackRun } from "../../backends/ray/run_record.ts";
 import { hostedRuntime } from "../../backends/shared/hosted.ts";

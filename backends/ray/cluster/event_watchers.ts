@@ -4,7 +4,7 @@ import type { Graph } from "../../../core/graph.ts";
 import { KIND } from "../../../core/node.ts";
 import type { NodeEnd, NodeFailure, Plugin, RunEnd, RunStart } from "../../../core/plugin.ts";
 import { Watchers } from "../../../core/watchers.ts";
-import { packThrown, type RunEvent } from "../events.ts";
+import { packThrown, type RunEvent } from "../../../ray/events.ts";
 
 /** Who is told, and who knows where nodes run. */
 export interface EventWatchersParts {

@@ -16,7 +16,7 @@ import type { Storage, StorageSpec } from "../../../core/storage.ts";
 import { watchExits } from "../../shared/exits.ts";
 import { hostedRuntime } from "../../shared/hosted.ts";
 import { writeAll } from "../../shared/pipes.ts";
-import { EventLines, packThrown } from "../events.ts";
+import { EventLines, packThrown } from "../../../ray/events.ts";
 import { unpackRun } from "../run_record.ts";
 import { DriverLink } from "./driver_link.ts";
 import { createRayExecutor } from "./executor.ts";

@@ -12,7 +12,7 @@ import type { Storage, StorageSpec } from "../../../core/storage.ts";
 import { unlessAborted } from "../../../core/unless_aborted.ts";
 import { watchRun } from "../../../core/watched_run.ts";
 import { packValue } from "../../../encoding/packed.ts";
-import type { RunEvent } from "../events.ts";
+import type { RunEvent } from "../../../ray/events.ts";
 import { type RunRecord, RUNTIME } from "../run_record.ts";
 import { EventWatchers } from "./event_watchers.ts";
 import { fromPackage } from "./package_urls.ts";
