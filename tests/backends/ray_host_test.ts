@@ -13,6 +13,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -373,8 +374,10 @@ if (import.meta.url.includes("unpacked")) {
 async function runProgram(
   project: Project,
   target: Target,
-  { options = {}, says = () => {} }: {
+  { options = {}, blind = [], says = () => {} }: {
     options?: Partial<BackendOptions>;
+    /** Machines that don't have a folder that this one has. */
+    blind?: readonly string[];
     /** Answers what the host says. */
     says?: (frame: HostFrame, child: ChildProcess) => void;
   } = {},
@@ -394,6 +397,7 @@ async function runProgram(
   const receive = decodeFrames<HostFrame>(({ head }) => {
     frames.push(head);
     if (head.op === "stop") child.stdin!.end();
+    if (head.op === "see") say({ ev: "seen", path: head.path, blind });
     if (head.op === "hello") {
       const resources = { CPU: 1 };
       const node = { id: "abc", address: "127.0.0.1", alive: true, resources, labels: {} };
@@ -426,8 +430,23 @@ describe("The program of a run's host", { skip: !isDeno }, () => {
     const { bytes, node_id, file } = ofKind(end, "result")[0];
     assert.equal(node_id, "abc");
     assert.equal(readFileSync(join(folder, file)).byteLength, bytes);
-    assert.deepEqual(end.frames, [{ op: "stop", parts: [] }]);
+    assert.deepEqual(end.frames.map(({ op }) => op), ["see", "stop"]);
     assert.equal(end.said, "");
+  });
+
+  it("refuses a folder that not all machines share", async () => {
+    const { makers } = (await project).module;
+    const path = join(folder, "program alone");
+    const storage = new FileStorage({ path });
+    const target = makers.sum([1, 2]);
+    const blind = ["10.0.0.2", "10.0.0.3"];
+    const end = await runProgram(await project, target, { options: { storage }, blind });
+    assert.ok(isFuseError(end.failure, "StorageError"));
+    assert.match(
+      end.failure.message,
+      /not all machines .* not that of 10\.0\.0\.2, 10\.0\.0\.3\. Use/,
+    );
+    assert.deepEqual(readdirSync(path), [], "nothing is left there");
   });
 
   it("gives nodes to the cluster, and cancels them when it is stopped", async () => {

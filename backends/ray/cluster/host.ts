@@ -13,6 +13,7 @@ import { EngineError } from "../../../core/errors.ts";
 import { Lookup } from "../../../core/lookup.ts";
 import { becomeHosted } from "../../../core/node_context.ts";
 import type { Storage, StorageSpec } from "../../../core/storage.ts";
+import { unlessAborted } from "../../../core/unless_aborted.ts";
 import { watchExits } from "../../shared/exits.ts";
 import { hostedRuntime } from "../../shared/hosted.ts";
 import { writeAll } from "../../shared/pipes.ts";
@@ -79,10 +80,18 @@ else process.exit();
 
 async function carryOut(): Promise<void> {
   const { head: { folder, node, job }, parts: [bytes] } = await driver.run;
-  const packed = await runHost(unpackRun(bytes), {
+  const run = unpackRun(bytes);
+  // While modules are imported.
+  const checked = run.storage &&
+    unlessAborted(checkShared(run.storage, driver), cancelling.signal);
+  checked?.catch(() => {});
+  const packed = await runHost(run, {
     lookup,
     root,
-    makeStorage,
+    async makeStorage(spec) {
+      await checked;
+      return await makeStorage(spec);
+    },
     createExecutor: (setup) =>
       createRayExecutor(setup, driver, {
         moduleInPackage: (url) => inPackage(url, root),
@@ -100,7 +109,6 @@ async function carryOut(): Promise<void> {
 
 /** By its bare name, so that it is the same library that the workflow's modules import. */
 async function makeStorage(spec: StorageSpec): Promise<Storage> {
-  await checkShared(spec, driver);
   openPlaces(driver);
   const { storageFactory } = await import("functionfuse/storage");
   return storageFactory(spec as never);
