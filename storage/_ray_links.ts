@@ -1,5 +1,6 @@
 /** Who takes the requests of a storage on Ray: in a run on a cluster the run's driver, elsewhere a job of its own. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { PlaceRequest } from "./_ray_messages.ts";
 import { packRequests, unpackAnswers } from "./_ray_messages.ts";
 import type { PlaceLink } from "./_ray_objects.ts";
@@ -8,7 +9,9 @@ import type { PlaceSetup } from "./ray.ts";
 /** What the program that carries out a run on a cluster has for storages, by this symbol of the global object. */
 const PLACES = Symbol.for("functionfuse.places");
 
-type Stored = { readonly answer: Uint8Array } | { readonly problem: string };
+type Stored =
+  | { readonly answer: Uint8Array }
+  | { readonly problem: string; readonly isGone: boolean };
 
 type AskDriver = (
   place: { readonly path: string; readonly options: RayOptions },
@@ -28,6 +31,9 @@ const REPEATABLE: ReadonlySet<PlaceRequest[0]> = new Set([
   ...["prepare", "put", "open", "has", "list", "listFolders"] as const,
   ...["sizeOfFile", "readFile", "listFiles", "removeFiles"] as const,
 ]);
+
+/** A machine that has just died counts as alive for a moment. */
+const PAUSES_MS = [0, 1_000, 3_000, 5_000];
 
 /** The link to a place; nothing is done before something is asked. */
 export function linkTo(setup: PlaceSetup): PlaceLink {
@@ -63,7 +69,11 @@ async function askByDriver(
   const isRepeatable = requests.every(([method, , , body]) =>
     REPEATABLE.has(method) && !(body && typeof body === "object" && "upload" in body)
   );
-  if ("problem" in stored && isRepeatable) stored = await ask(place, message);
+  for (const pauseMs of isRepeatable ? PAUSES_MS : []) {
+    if ("answer" in stored || !stored.isGone) break;
+    await delay(pauseMs);
+    stored = await ask(place, message);
+  }
   if ("problem" in stored) throw new Error(stored.problem);
   return unpackAnswers(stored.answer);
 }

@@ -162,7 +162,7 @@ class Places:
             self.tell({"ev": "stored", "number": number}, [answer])
         else:
             problem = answer if isinstance(answer, str) else driver.brief(answer)
-            self.tell({"ev": "stored", "number": number, "problem": problem})
+            self.tell({"ev": "stored", "number": number, "problem": problem, "isGone": True})
 
     def _watch(self):
         """An actor whose machine is no more is not waited for."""

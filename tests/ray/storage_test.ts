@@ -171,7 +171,7 @@ describe("A storage that a driver of Ray reaches", { skip: skipDirect() }, () =>
       const file = join(path, keyOf(workflow), `${keyOf(task)}.fuse`);
       writeFileSync(file, change(new Uint8Array(readFileSync(file))));
     },
-    damageStep: 29,
+    damageStep: 61,
   }));
 
   it("ends with its machine, and says so", async () => {

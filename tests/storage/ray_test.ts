@@ -115,10 +115,10 @@ describe("A storage on Ray", () => {
   it("goes by the driver in a run on a cluster, and tells what is wrong there", async () => {
     const server = new PlaceServer(new FileObjects(temporaryFolder()));
     const asked: unknown[] = [];
-    let troubles = 0;
+    const troubles: { problem: string; isGone: boolean }[] = [];
     shared[PLACES] = async (place: unknown, message: Uint8Array) => {
       asked.push(place);
-      if (troubles-- > 0) return { problem: "no machine has it." };
+      if (troubles.length > 0) return troubles.shift();
       return { answer: await answerRequests(server, message) };
     };
     const storage = storageFactory("ray:/x?_disk&numCpus=0.5");
@@ -127,17 +127,21 @@ describe("A storage on Ray", () => {
       path: "/x",
       options: { num_cpus: 0.5, resources: { _disk: 0.001 } },
     });
-    troubles = 1;
+    const died = { problem: "its program has died.", isGone: true };
+    const none = { problem: "no machine has it.", isGone: false };
+    troubles.push(died, died);
     assert.equal(await storage.readTask("w", "a"), 1, "it is asked again");
-    troubles = 2;
+    troubles.push(died, none);
     await assert.rejects(storage.readTask("w", "a"), {
       name: "StorageError",
       operation: "read",
       reason: "unavailable",
       message: "Cannot read ray:/x?numCpus=0.5&_disk=0.001: no machine has it.",
     });
-    troubles = 1;
-    await assert.rejects(storage.addToJournal("w", "r", "line\n"), { reason: "unavailable" });
+    troubles.push(died);
+    await assert.rejects(storage.addToJournal("w", "r", "line\n"), {
+      message: /its program has died/,
+    });
   });
 
   it("does not mistake an object that was opened by a program that has died", async () => {

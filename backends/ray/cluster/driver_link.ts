@@ -33,7 +33,9 @@ export type RunFrame = Received<DriverFrame & { ev: "run" }>;
 export type Got = { readonly value: unknown } | { readonly lost: readonly number[] };
 
 /** What the program at a place answered, or why it did not. */
-export type Stored = { readonly answer: Uint8Array } | { readonly problem: string };
+export type Stored =
+  | { readonly answer: Uint8Array }
+  | { readonly problem: string; readonly isGone: boolean };
 
 interface Waiting<T> {
   resolve(answer: T): void;
@@ -162,8 +164,8 @@ export class DriverLink {
       case "stored": {
         const waiting = this.#stores.get(head.number);
         this.#stores.delete(head.number);
-        const { problem } = head;
-        return waiting?.resolve(problem === undefined ? { answer: parts[0] } : { problem });
+        const { problem, isGone = false } = head;
+        return waiting?.resolve(problem === undefined ? { answer: parts[0] } : { problem, isGone });
       }
       case "seen":
         this.#looks.get(head.path)?.resolve(head.blind);

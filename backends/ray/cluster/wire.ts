@@ -189,6 +189,8 @@ export type DriverFrame =
     readonly number: number;
     /** Why there is no answer. */
     readonly problem?: string;
+    /** Whether the program has died: then the next message starts another one, if there is a machine for it. */
+    readonly isGone?: boolean;
   }
   /** The addresses of the machines that don't have the file. */
   | { readonly ev: "seen"; readonly path: string; readonly blind: readonly string[] };
