@@ -20,6 +20,7 @@
  * @module
  */
 
+import type { RayConnectOptions, RayJobOptions } from "./backends/ray.ts";
 import type { Backend } from "./core/backend.ts";
 import type { AnyFunction } from "./core/callable.ts";
 import { noteWritten } from "./core/carried.ts";
@@ -33,6 +34,7 @@ import type { Storage } from "./core/storage.ts";
 import type { Targets } from "./core/types.ts";
 import type { StorageConfig } from "./storage/mod.ts";
 
+export type { RayConnectOptions, RayDriverArgs, RayJobOptions } from "./backends/ray.ts";
 export type { Pattern } from "./core/names.ts";
 export type { Plugin } from "./core/plugin.ts";
 export type { RemoteArgs } from "./core/policy.ts";
@@ -45,8 +47,10 @@ export type { StorageConfig } from "./storage/mod.ts";
 export interface FuseConfig {
   /** The name under which results are stored. Default: what the workflow file says, or its name. */
   workflowName?: string;
-  /** Side by side in workers, or one after the other in the process itself. Default: `"parallel"`. */
-  backend?: "parallel" | "local";
+  /** Side by side in workers, one after the other in the process itself, or on a Ray cluster. Default: `"parallel"`. */
+  backend?: "parallel" | "local" | "ray";
+  /** Which Ray cluster, and what is made ready for a run there. Default: what the environment says. */
+  ray?: Readonly<RaySettings>;
   /** How many workers there are. Default: as many as the machine's cores. */
   workers?: number;
   /** What a worker is: a `"thread"` or a child `"process"`. Default: `"thread"`. */
@@ -67,6 +71,12 @@ export interface FuseConfig {
   /** What is set for the nodes that patterns find, in order. Default: nothing. */
   rules?: readonly Rule[];
 }
+
+/** How a Ray cluster is reached, and how a workflow gets there. `files` are relative to the configuration's folder. */
+export interface RaySettings
+  extends
+    Pick<RayConnectOptions, "address" | "token" | "headers">,
+    Pick<RayJobOptions, "runtimeEnv" | "deno" | "files" | "maxPackageBytes" | "driverArgs"> {}
 
 // A mark that another copy of the library knows too.
 const CONFIG = Symbol.for("functionfuse.config");

@@ -29,6 +29,14 @@ export {
   WorkerPool,
   type WorkerPoolOptions,
 } from "./backends/parallel.ts";
+export {
+  type AttachOptions,
+  type RayConnectOptions,
+  type RayDriverArgs,
+  type RayJobOptions,
+  type RayOptions,
+  RayWorkflow,
+} from "./backends/ray.ts";
 export { Query } from "./core/query.ts";
 export type { Pattern } from "./core/names.ts";
 export type { Scope } from "./core/plan.ts";
@@ -55,6 +63,7 @@ export type {
   RecipeReader,
   Saved,
   Storage,
+  StorageSpec,
   StoredRecord,
   TaskInfo,
   TaskSelection,

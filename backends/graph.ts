@@ -5,8 +5,6 @@
  */
 
 import { Backend, BACKEND_OPTIONS, type BackendOptions, type RunOptions } from "../core/backend.ts";
-import { UnsupportedError } from "../core/errors.ts";
-import type { Executor } from "../core/executor.ts";
 import { isImportedForDefinitions, stopImport } from "../core/node_context.ts";
 import { checkKeys } from "../core/options.ts";
 import type { Targets } from "../core/types.ts";
@@ -109,11 +107,6 @@ export class GraphWorkflow<const T extends Targets> extends Backend<T, string> {
     const fold: Fold = this.#options.fold ?? "auto";
     const direction: Direction = this.#options.direction ?? "down";
     return await render(drawing, { format, fold, direction });
-  }
-
-  /** @internal Nothing is carried out here. */
-  protected override createExecutor(): Executor {
-    throw new UnsupportedError("A backend that draws runs no nodes.");
   }
 }
 

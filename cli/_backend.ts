@@ -1,16 +1,21 @@
 /** Which backend a run has, and what there is for its nodes: by flags, else by the configuration. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
 import { ParallelWorkflow } from "../backends/parallel.ts";
 import type { Backend, BackendOptions } from "../core/backend.ts";
+import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
-import type { ChosenWorkflow } from "./_workflow.ts";
+import { SHOWN } from "./_values.ts";
+import type { ChosenWorkflow, WorkflowFlags } from "./_workflow.ts";
 
 /** The flags of commands that run, or tell what a run would do. */
 export interface BackendFlags {
-  readonly backend?: "parallel" | "local";
+  readonly backend?: "parallel" | "local" | "ray";
+  readonly address?: string;
+  readonly verbose?: boolean;
   readonly workers?: number;
   readonly isolation?: "thread" | "process";
   readonly resource?: Record<string, number>;
@@ -22,10 +27,15 @@ export function addBackendOptions(command: Command): Command {
     .addOption(
       new Option(
         "--backend <name>",
-        "side by side in workers, or one after the other (default: parallel)",
+        "side by side in workers, one after the other, or on a Ray cluster (default: parallel)",
       )
-        .choices(["parallel", "local"]),
+        .choices(["parallel", "local", "ray"]),
     )
+    .option(
+      "--address <url>",
+      "dashboard of the Ray cluster (default: RAY_ADDRESS, or this machine's)",
+    )
+    .option("--verbose", "tell what is sent to the Ray cluster")
     .option(
       "--workers <count>",
       "how many workers there are (default: the machine's cores)",
@@ -42,37 +52,75 @@ export function addBackendOptions(command: Command): Command {
     );
 }
 
+/** A folder of this machine that nobody has named is none of a cluster elsewhere. */
+export function chooseStorage(
+  { options, config }: ChosenWorkflow,
+  flags: BackendFlags & WorkflowFlags,
+  warn: (message: string) => void,
+): Storage | undefined {
+  const { storage } = options;
+  const isNamed = flags.storage !== undefined || config.storage !== undefined;
+  if (isNamed || (flags.backend ?? config.backend) !== "ray") return storage;
+  const address = flags.address ?? config.ray?.address ?? process.env.RAY_API_SERVER_ADDRESS ??
+    process.env.RAY_ADDRESS ?? "auto";
+  if (/^(?:\w+:\/\/)?(?:auto|127\.|localhost|\[::1\])/.test(address)) return storage;
+  warn(
+    "Results are not kept, as the cluster's machines can't reach this folder: name a place that they reach (--storage).",
+  );
+  return undefined;
+}
+
 /**
  * Makes the backend.
  *
  * @throws {CommandError} If a flag means nothing to it.
  */
-export function createBackend(
-  { targets, config }: ChosenWorkflow,
+export async function createBackend(
+  { targets, config, configFolder, shape, labels }: ChosenWorkflow,
   flags: BackendFlags,
-  options: BackendOptions,
-): Backend<readonly Target[]> {
+  { onLog, ...options }: BackendOptions & { readonly onLog?: (line: string) => void },
+): Promise<Backend<readonly Target[]>> {
   const { backend = config.backend ?? "parallel" } = flags;
-  if (backend === "local") {
-    checkNoWorkers(flags);
-    return new LocalWorkflow(targets, options);
+  checkFlags(backend, flags);
+  if (backend === "local") return new LocalWorkflow(targets, options);
+  if (backend === "ray") {
+    const { RayWorkflow } = await import("../backends/ray.ts");
+    return new RayWorkflow(targets, {
+      ...{ ...options, ...config.ray, filesFolder: configFolder, onLog },
+      address: flags.address ?? config.ray?.address,
+      metadata: { [SHOWN]: JSON.stringify({ shape, labels }) },
+      verbose: flags.verbose,
+    });
   }
   const { workers = config.workers, isolation = config.isolation } = flags;
   const resources = { ...config.resources, ...flags.resource };
   return new ParallelWorkflow(targets, { ...options, workers, isolation, resources });
 }
 
+const WHOSE: Readonly<Record<string, readonly (keyof BackendFlags)[]>> = {
+  parallel: ["workers", "isolation", "resource"],
+  ray: ["address", "verbose"],
+  local: [],
+};
+
 /** What would be left out of account is refused. */
-function checkNoWorkers({ backend, workers, isolation, resource }: BackendFlags): void {
-  const flag = Object.entries({ workers, isolation, resource }).find(([, value]) =>
-    value !== undefined
-  )?.[0];
-  if (flag === undefined) return;
-  throw new CommandError(
-    `--${flag} is for workers, and the local backend has none: ` +
-      (backend === "local" ? "leave out one of both." : "add --backend parallel, or leave it out."),
-    EXIT_USAGE,
-  );
+function checkFlags(backend: string, flags: BackendFlags): void {
+  for (const [other, keys] of Object.entries(WHOSE)) {
+    const flag = other === backend ? undefined : keys.find((key) => flags[key] !== undefined);
+    if (flag === undefined) continue;
+    const what = other === "ray"
+      ? "a Ray cluster"
+      : backend === "ray"
+      ? "workers, and a Ray cluster knows itself what it has"
+      : "workers, and the local backend has none";
+    throw new CommandError(
+      `--${flag} is for ${what}: ` +
+        (flags.backend !== undefined
+          ? "leave out one of both."
+          : `add --backend ${other}, or leave it out.`),
+      EXIT_USAGE,
+    );
+  }
 }
 
 function addResource(text: string, resources: Record<string, number> = {}): Record<string, number> {

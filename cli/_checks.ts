@@ -189,11 +189,40 @@ export async function checkGraphviz(): Promise<Check> {
   return check.status === "fail" ? { ...check, status: "warn" } : check;
 }
 
+/** Whether the Ray cluster answers that the configuration or the environment names, and what it has. */
+export async function checkRay(config: LoadedConfig | undefined): Promise<Check> {
+  const { backend, ray } = config?.config ?? {};
+  const { RAY_API_SERVER_ADDRESS, RAY_ADDRESS } = process.env;
+  const isChosen = backend === "ray" || ray !== undefined;
+  if (!isChosen && !RAY_API_SERVER_ADDRESS && !RAY_ADDRESS) {
+    const version = await versionOf("ray");
+    const todo =
+      "If you want it: set RAY_ADDRESS, or start one (pip install 'ray[default]', ray start --head)";
+    if (version === undefined) return { name: "ray", status: "none", found: "not found", todo };
+    return { name: "ray", status: "ok", found: `${version} is installed; no cluster is named` };
+  }
+  const todo = "Correct RAY_ADDRESS, or 'ray' in fuse.config.ts, or start the cluster.";
+  const check = await attempt("ray", todo, async () => {
+    const { describeCluster } = await import("../backends/ray/describe_cluster.ts");
+    const { address, rayVersion, nodes, resources } = await describeCluster(ray ?? {});
+    const { CPU = 0, GPU = 0, memory = 0, ...own } = resources;
+    const has = [
+      ...[`Ray ${rayVersion} at ${address}`, count(nodes, "node"), `${CPU} CPUs`],
+      ...GPU > 0 ? [`${GPU} GPUs`] : [],
+      `${showBytes(memory)} of memory`,
+      ...Object.entries(own).map(([name, amount]) => `${name}: ${amount}`),
+    ];
+    return { status: "ok", found: has.join(", ") };
+  });
+  if (check.status !== "fail") return check;
+  // Of what runs here don't need, a warning is enough.
+  return isChosen ? { ...check, exitCode: 4 } : { ...check, status: "warn", exitCode: undefined };
+}
+
 /** What else workflows can be run by, or be given to. */
 const PROGRAMS: readonly { name: string; variable?: string; todo: string }[] = [
   { name: "deno", todo: "https://deno.com" },
   { name: "bun", todo: "https://bun.sh" },
-  { name: "ray", variable: "RAY_ADDRESS", todo: "pip install ray, or set RAY_ADDRESS" },
   {
     name: "prefect",
     variable: "PREFECT_API_URL",

@@ -108,7 +108,7 @@ function isForeign(frame: string): boolean {
   const own = [OWN_FOLDER, fileURLToPath(OWN_FOLDER)];
   const inside = own.map((folder) => frame.split(folder)[1]).find((rest) => rest !== undefined);
   return inside !== undefined &&
-    (isStandalone || /^(core|backends|plugins|storage|cli)[/.]/.test(inside));
+    (isStandalone || /^(core|backends|plugins|storage|encoding|code|cli)[/.]/.test(inside));
 }
 
 /** Folders that people have not made and need not read of. */

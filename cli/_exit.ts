@@ -1,6 +1,7 @@
 /** How the process ends: by us, or by a node that should not have ended it. */
 
 import process from "node:process";
+import { Interrupted } from "./_errors.ts";
 
 let isLeaving = false;
 
@@ -25,4 +26,24 @@ export async function reportExit<T>(action: () => Promise<T>): Promise<T> {
   } finally {
     process.off("exit", report);
   }
+}
+
+/**
+ * Listens for Ctrl-C, from the start on, as runtimes take a moment to begin listening.
+ *
+ * It ends the process, until the signal that is returned has been asked for: then the first one aborts that, so that the
+ * run can end well, and only the second one ends the process.
+ */
+export function listenForInterrupt(): () => AbortSignal {
+  const controller = new AbortController();
+  let isRunning = false;
+  const interrupt = () => {
+    if (!isRunning || controller.signal.aborted) leave(130);
+    controller.abort(new Interrupted("Interrupted."));
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
+  return () => {
+    isRunning = true;
+    return controller.signal;
+  };
 }

@@ -22,6 +22,7 @@ const ENTRIES: Readonly<Record<string, { readonly url: string; load(): Promise<o
     "../backends/parallel.ts",
     () => import("../backends/parallel.ts"),
   ),
+  "functionfuse/backends/ray": entry("../backends/ray.ts", () => import("../backends/ray.ts")),
   "functionfuse/config": entry("../config.ts", () => import("../config.ts")),
   "functionfuse/plugins": entry("../plugins/mod.ts", () => import("../plugins/mod.ts")),
   "functionfuse/storage": entry("../storage/mod.ts", () => import("../storage/mod.ts")),

@@ -30,12 +30,25 @@ export function addPlaceOptions(command: Command): Command {
   ));
 }
 
+function checkRayPlace(place: string): void {
+  try {
+    storageFactory(place);
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `It must have an absolute path, and the resource of the machine that has it, as in ray:/data/results?_disk. ${
+        (error as Error).message
+      }`,
+    );
+  }
+}
+
 /** Checks what is given as a place. */
 export function checkPlace(place: string): string {
   if (place === "") throw new InvalidArgumentError("It must not be empty.");
   if (/^s3:(?!\/\/[^/])/i.test(place)) {
     throw new InvalidArgumentError("It must have a bucket, as in s3://bucket/prefix.");
   }
+  if (/^ray:/i.test(place)) checkRayPlace(place);
   return place;
 }
 

@@ -1,7 +1,7 @@
 /** What commands that load a workflow file have in common: which one, with which parameters, and what of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
 import type { FuseConfig } from "../config.ts";
@@ -41,6 +41,8 @@ export interface WorkflowFlags extends ConfigFlags {
 export interface ChosenWorkflow extends LoadedWorkflow {
   /** What is in force of the engineer's side; empty where there is none. */
   readonly config: Readonly<FuseConfig>;
+  /** The folder that its relative paths begin in. */
+  readonly configFolder: string;
   /** What every backend is given. */
   readonly options: {
     readonly workflowName: string;
@@ -58,10 +60,10 @@ export interface ChosenWorkflow extends LoadedWorkflow {
 }
 
 /** Adds the argument and the flags. */
-export function addWorkflowOptions(command: Command): Command {
+export function addWorkflowOptions(command: Command, argument = "<workflow>"): Command {
   command
     .argument(
-      "<workflow>",
+      argument,
       "file whose default export is a node, a list or record of nodes, or a function that returns one",
       checkText,
     )
@@ -130,6 +132,7 @@ export async function chooseWorkflow(file: string, flags: WorkflowFlags): Promis
   return {
     ...workflow,
     config,
+    configFolder: found ? dirname(resolve(found.file)) : process.cwd(),
     options: { workflowName, storage, reuse, rerun, scope },
     configure,
   };

@@ -8,7 +8,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { isStandalone } from "../backends/parallel/bundle.ts";
-import { readImports } from "../storage/code/mod.ts";
+import { readImports } from "../code/mod.ts";
 import { addConfigOptions, type ConfigFlags, loadConfig } from "./_config.ts";
 import {
   CommandError,

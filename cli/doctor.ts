@@ -8,6 +8,7 @@ import {
   checkGraphviz,
   checkMachine,
   checkPrograms,
+  checkRay,
   checkStorage,
   checkTypeChecker,
   checkWorkers,
@@ -40,7 +41,7 @@ Examples:
 
 A value is saved, read and removed again where results are kept; nothing stays behind.
 
-Exit codes: 0 all that is needed works, 2 the configuration is wrong, 3 storage, 4 workers, 64 usage.`,
+Exit codes: 0 all that is needed works, 2 the configuration is wrong, 3 storage, 4 workers or the Ray cluster, 64 usage.`,
     )
     .action(doctor);
 }
@@ -58,6 +59,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     await checkWorkers("thread"),
     await checkWorkers("process"),
     await checkGraphviz(),
+    await checkRay(loaded),
     ...await programs,
   ];
   const failed = checks.find(({ status }) => status === "fail");

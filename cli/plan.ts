@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import type { NodePlan } from "../core/find_reuse.ts";
-import { addBackendOptions, type BackendFlags, createBackend } from "./_backend.ts";
+import { addBackendOptions, type BackendFlags, chooseStorage, createBackend } from "./_backend.ts";
 import { say, writeOut } from "./_output.ts";
 import { toJson } from "./_print.ts";
 import { redirectConsole } from "./_progress.ts";
@@ -38,13 +38,13 @@ async function plan(file: string, flags: WorkflowFlags & BackendFlags): Promise<
   const { options } = workflow;
   const onWarning = (message: string) => say(`warning: ${message}`);
   // That of the run, which refuses what it can't run.
-  const backend = await workflow.configure(
-    createBackend(workflow, flags, { ...options, onWarning }),
-  );
+  const storage = chooseStorage(workflow, flags, onWarning);
+  const created = await createBackend(workflow, flags, { ...options, storage, onWarning });
+  const backend = await workflow.configure(created);
   const nodes = await backend.plan();
   if (flags.json) return await writeOut(`${toJson(nodes)}\n`);
   await writeOut(formatPlan(nodes));
-  say(summarize(nodes, options.storage?.location));
+  say(summarize(nodes, storage?.location));
 }
 
 const WORDS = { stored: "stored", run: "will run", "not needed": "not needed" } as const;

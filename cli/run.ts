@@ -1,19 +1,16 @@
 /** `fuse run`: runs a workflow file and prints its targets' values. */
 
 import { Command } from "commander";
-import process from "node:process";
 import { recordOf } from "../core/node.ts";
 import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
-import { addBackendOptions, type BackendFlags, createBackend } from "./_backend.ts";
-import { Interrupted } from "./_errors.ts";
-import { leave, reportExit } from "./_exit.ts";
-import { readWhole } from "./_lazy.ts";
-import type { LoadedWorkflow } from "./_load.ts";
+import { addBackendOptions, type BackendFlags, chooseStorage, createBackend } from "./_backend.ts";
+import { CommandError, EXIT_USAGE } from "./_errors.ts";
+import { listenForInterrupt, reportExit } from "./_exit.ts";
 import { writeOut } from "./_output.ts";
-import { formatValues, toJson } from "./_print.ts";
 import { createProgress, redirectConsole } from "./_progress.ts";
 import { DEFAULT_STORAGE } from "./_stored.ts";
+import { showValues } from "./_values.ts";
 import {
   addWorkflowOptions,
   chooseWorkflow,
@@ -22,15 +19,20 @@ import {
 } from "./_workflow.ts";
 
 interface RunFlags extends WorkflowFlags, BackendFlags {
+  readonly attach?: string;
   readonly keepGoing?: boolean;
 }
 
 /** The command. */
 export function runCommand(): Command {
-  const command = addWorkflowOptions(new Command("run"))
+  const command = addWorkflowOptions(new Command("run"), "[workflow]")
     .description("run a workflow and print the values of its targets")
     .option("--no-storage", "keep nothing and run everything");
   return addBackendOptions(command)
+    .option(
+      "--attach <job>",
+      "follow a run that was started on a Ray cluster, also one that has ended",
+    )
     .option("--keep-going", "when a node fails, run all that does not depend on it")
     .option("--no-keep-going", "when a node fails, end the run, whatever the configuration says")
     .option("--json", "print the values as one JSON document")
@@ -49,28 +51,49 @@ Examples:
   fuse run workflow.ts --storage s3://bucket/x  results in S3
   fuse run workflow.ts --no-storage             keep nothing
   fuse run workflow.ts --config cluster.ts      with another configuration than fuse.config.ts
+  fuse run workflow.ts --backend ray --address http://head:8265  on a Ray cluster
+  fuse run --attach fuse-workflow-0f1e2d3c4b --address http://head:8265  see what became of that run
 
-Exit codes: 0 done, 1 a node failed, 2 the workflow or its configuration is wrong, 3 storage, 4 a worker died, 64 usage, 130 interrupted.`,
+Exit codes: 0 done, 1 a node failed, 2 the workflow or its configuration is wrong, 3 storage, 4 a worker died or a cluster refuses, 64 usage, 130 interrupted.`,
     )
     .action(run);
 }
 
-async function run(file: string, flags: RunFlags): Promise<void> {
+async function run(file: string | undefined, flags: RunFlags): Promise<void> {
+  const { attach } = flags;
+  if (attach !== undefined) {
+    if (file === undefined) return await (await import("./_attach.ts")).attachRun(attach, flags);
+    throw new CommandError(
+      `--attach follows a run that was started before: leave out ${file}.`,
+      EXIT_USAGE,
+    );
+  }
+  if (file === undefined) {
+    throw new CommandError(
+      "Which workflow? Name its file, as in fuse run workflow.ts.",
+      EXIT_USAGE,
+    );
+  }
   const interrupt = listenForInterrupt();
   let storage: Storage | undefined;
   const progress = createProgress({ location: () => storage?.location });
   redirectConsole(progress.log);
   try {
     const workflow = await chooseWorkflow(file, flags);
-    storage = workflow.options.storage;
-    const backend = await workflow.configure(createBackend(workflow, flags, {
+    const onWarning = (message: string) => progress.log(`warning: ${message}`);
+    storage = chooseStorage(workflow, flags, onWarning);
+    const options = {
       ...workflow.options,
+      storage,
       plugins: [progress.plugin],
       onFailure: chooseOnFailure(workflow, flags),
-      onWarning: (message) => progress.log(`warning: ${message}`),
-    }));
+      onWarning,
+    };
+    const created = await createBackend(workflow, flags, { ...options, onLog: progress.log });
+    const backend = await workflow.configure(created);
     const values = await reportExit(() => backend.run({ signal: interrupt() }));
-    await writeOut(await showValues(workflow, values, flags.json ?? false));
+    const names = workflow.targets.map(nameOf);
+    await writeOut(await showValues({ ...workflow, names }, values, flags.json ?? false));
   } finally {
     progress.stop();
   }
@@ -79,45 +102,6 @@ async function run(file: string, flags: RunFlags): Promise<void> {
 function chooseOnFailure({ config }: ChosenWorkflow, { keepGoing }: RunFlags) {
   if (keepGoing === undefined) return config.onFailure;
   return keepGoing ? "continue" : "stop";
-}
-
-/**
- * Listens for Ctrl-C, from the start on, as runtimes take a moment to begin listening.
- *
- * It ends the process, until the signal that is returned has been asked for: then the first one aborts that, so that the
- * run can end well, and only the second one ends the process.
- */
-function listenForInterrupt(): () => AbortSignal {
-  const controller = new AbortController();
-  let isRunning = false;
-  const interrupt = () => {
-    if (!isRunning || controller.signal.aborted) leave(130);
-    controller.abort(new Interrupted("Interrupted."));
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
-  return () => {
-    isRunning = true;
-    return controller.signal;
-  };
-}
-
-async function showValues(
-  workflow: LoadedWorkflow,
-  values: readonly unknown[],
-  asJson: boolean,
-): Promise<string> {
-  const labelled = values.map((value, at) => ({
-    label: workflow.labels[at] ?? nameOf(workflow.targets[at]),
-    value,
-  }));
-  if (!asJson) return `${await formatValues(labelled, workflow.shape === "one")}\n`;
-  const { shape } = workflow;
-  const document: unknown = shape === "one"
-    ? values[0]
-    : shape === "list"
-    ? values
-    : Object.fromEntries(labelled.map(({ label, value }) => [label, value]));
-  return `${toJson(await readWhole(document))}\n`;
 }
 
 function nameOf(target: Target): string {

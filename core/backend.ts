@@ -1,24 +1,24 @@
 /** What all backends have in common: the graph of their targets, what was set for it, and the way a run goes. */
 
 import { nodeOf, pick } from "./arguments.ts";
+import { UnsupportedError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import { nodeError } from "./failures.ts";
 import { type NodePlan, planNodes } from "./find_reuse.ts";
 import { buildGraph, type Graph } from "./graph.ts";
-import { Journal } from "./journal.ts";
 import { retarget } from "./edits.ts";
 import { checkNames, compilePattern, type Pattern } from "./names.ts";
 import { type ItemRecord, nameCount, type NodeRecord } from "./node.ts";
 import { isImportedForDefinitions, stopImport } from "./node_context.ts";
 import { checkKeys } from "./options.ts";
-import { type ExecutorSetup, Passes } from "./passes.ts";
+import { type ExecutorSetup, Passes, type PassesSetup } from "./passes.ts";
 import type { Scope } from "./plan.ts";
 import { flattenPlugin, type Plugin } from "./plugin.ts";
 import { findNumbers, type GraphHolder, Query } from "./query.ts";
 import type { ReuseRule } from "./reuse.ts";
 import type { Storage } from "./storage.ts";
 import type { Results, Targets } from "./types.ts";
-import { Watchers } from "./watchers.ts";
+import { type RunInHand, watchRun } from "./watched_run.ts";
 
 /** What every backend takes. */
 export interface BackendOptions {
@@ -80,6 +80,15 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * All that a run is told.
+ *
+ * @internal
+ */
+export type RunRequest = Omit<PassesSetup, "createExecutor">;
+
+export type { RunInHand };
+
 /** The base of all backends; `R` is what a run of targets `T` gives. */
 export abstract class Backend<const T extends Targets, R = Results<T>> {
   /** The name under which results are stored. */
@@ -113,7 +122,22 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
   }
 
   /** @internal Carries out the ready nodes of one run. Refuses, by throwing, what it can never carry out. */
-  protected abstract createExecutor(setup: ExecutorSetup): Executor | Promise<Executor>;
+  protected createExecutor(_setup: ExecutorSetup): Executor | Promise<Executor> {
+    throw new UnsupportedError("This backend runs no nodes by itself.");
+  }
+
+  /**
+   * @internal Begins a run. By default, `createExecutor` carries out its nodes; a backend that has all of it carried out
+   * elsewhere, with the storage and the journal, does that here and keeps no journal of its own.
+   */
+  protected beginRun(request: RunRequest): RunInHand {
+    return new Passes({ ...request, createExecutor: (setup) => this.createExecutor(setup) });
+  }
+
+  /** @internal Whether this process keeps the journals of runs. */
+  protected get keepsJournal(): boolean {
+    return true;
+  }
 
   /** @internal The graph as it is now, with all edits. */
   protected get graph(): Graph {
@@ -169,36 +193,17 @@ export abstract class Backend<const T extends Targets, R = Results<T>> {
     if (isImportedForDefinitions()) return stopImport();
     checkKeys("run", options, ["signal"]);
     options.signal?.throwIfAborted();
-    const started = performance.now();
-    const storage = this.#storage;
-    const journal = storage?.addToJournal
-      ? new Journal(storage, this.workflowName, (message) => watchers.warn(message))
-      : undefined;
-    const { graph } = this;
-    const watchers: Watchers = new Watchers(
-      graph,
-      this.#warn,
-      journal ? [journal.plugin] : [],
+    const settings = this.#settings();
+    const { graph, workflowName } = settings;
+    const journalIn = this.keepsJournal ? settings.storage : undefined;
+    return await watchRun(
+      { graph, workflowName, journalIn, warn: this.#warn },
+      (watchers) => this.beginRun({ ...settings, watchers, signal: options.signal }),
+      (values) => {
+        const results = graph.targets.map((target, at) => pickTarget(target, values[at]));
+        return (graph.isList ? results : results[0]) as R;
+      },
     );
-    const passes = new Passes({
-      ...this.#settings(),
-      watchers,
-      signal: options.signal,
-      createExecutor: (setup) => this.createExecutor(setup),
-    });
-    let error: unknown;
-    try {
-      const values = await passes.run();
-      const results = graph.targets.map((target, at) => pickTarget(target, values[at]));
-      return (graph.isList ? results : results[0]) as R;
-    } catch (caught) {
-      error = caught;
-      throw caught;
-    } finally {
-      const durationMs = performance.now() - started;
-      watchers.runEnd({ durationMs, reused: passes.reused, error });
-      if (journal) await journal.close();
-    }
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   nodeOf,
   pickPath,
   type Reference,
+  Template,
 } from "./arguments.ts";
 import { findUnmovable } from "./movable.ts";
 import { type ItemKey, KIND } from "./node.ts";
@@ -49,7 +50,12 @@ export interface Call {
   readonly isWanted: boolean;
   /** The arguments; throws what reading an item of nothing throws. */
   args(values: ReadonlyMap<number, unknown>): unknown[];
+  /** The arguments as they were captured; `refer` gives what refers to a part of a node's value, or to all of it. */
+  captured(refer: Refer): unknown[];
 }
+
+/** Refers to a node's value, or to what is at a path in it; then the node's name is known. */
+export type Refer = (node: number, path?: readonly ItemKey[], name?: string) => Reference;
 
 /** What a call is to be written with. */
 export interface CallHead {
@@ -116,8 +122,11 @@ function encodeTemplate(
   return { container, slots, reads };
 }
 
-/** What keeps captured arguments from being sent, if something does. */
-export function findUnsendable(args: readonly unknown[]): string | undefined {
+/** What keeps captured arguments from being sent, if something does; `find` finds it in a literal. */
+export function findUnsendable(
+  args: readonly unknown[],
+  find: (literal: unknown) => string | undefined = findUnmovable,
+): string | undefined {
   for (const arg of args) {
     if (arg === null || (typeof arg !== "object" && typeof arg !== "function")) {
       if (typeof arg === "symbol") return "a symbol";
@@ -127,7 +136,7 @@ export function findUnsendable(args: readonly unknown[]): string | undefined {
     const literal = isTemplate(arg)
       ? copyContainer(arg.container, (leaf) => isReference(leaf) ? undefined : leaf)
       : arg;
-    const found = findUnmovable(literal);
+    const found = find(literal);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -162,6 +171,13 @@ export class CallReader {
         }
         return args;
       },
+      captured(refer) {
+        const args = new Array<unknown>(count);
+        for (let i = 0; i < count; i++) {
+          args[i] = capture(calls[first + 2 * i] as number, calls[first + 2 * i + 1], refer);
+        }
+        return args;
+      },
     };
   }
 }
@@ -169,11 +185,24 @@ export class CallReader {
 function decode(kind: number, encoded: unknown, values: ReadonlyMap<number, unknown>): unknown {
   if (kind === LITERAL) return encoded;
   if (kind !== TEMPLATE) return decodeRead(encoded as Read, values);
-  const { container, slots, reads } = encoded as TemplateArgument;
-  const read = new Map<unknown, unknown>(
-    slots.map((slot, k) => [slot, decodeRead(reads[k], values)]),
-  );
-  return copyContainer(container, (leaf) => read.has(leaf) ? read.get(leaf) : leaf);
+  return fillSlots(encoded as TemplateArgument, (read) => decodeRead(read, values));
+}
+
+function capture(kind: number, encoded: unknown, refer: Refer): unknown {
+  if (kind === LITERAL) return encoded;
+  const reference = (read: Read) =>
+    typeof read === "number" ? refer(read) : refer(read.node, read.path, read.name);
+  return kind === TEMPLATE
+    ? new Template(fillSlots(encoded as TemplateArgument, reference))
+    : reference(encoded as Read);
+}
+
+function fillSlots(
+  { container, slots, reads }: TemplateArgument,
+  fill: (read: Read) => unknown,
+): Container {
+  const filled = new Map<unknown, unknown>(slots.map((slot, k) => [slot, fill(reads[k])]));
+  return copyContainer(container, (leaf) => filled.has(leaf) ? filled.get(leaf) : leaf);
 }
 
 function decodeRead(read: Read, values: ReadonlyMap<number, unknown>): unknown {

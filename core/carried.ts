@@ -37,8 +37,8 @@ export interface Reference {
   readonly module: string;
   readonly ordinal: number;
   readonly name: string;
-  /** SHA-256 of the source, in hexadecimal. */
-  readonly digest: string;
+  /** SHA-256 of the source, in hexadecimal; left out where another runtime may write the same code otherwise. */
+  readonly digest?: string;
 }
 
 /** What all copies of the library in a process share. */

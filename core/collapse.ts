@@ -78,7 +78,7 @@ function makeGroup(
   const { inputs, inputOffsets, instances } = readEdges(wires, (node) => numbers.get(node)!);
   return {
     kind: "group",
-    name: `group of ${members.length} ${members.length === 1 ? "node" : "nodes"}`,
+    name: groupName(members.length),
     site,
     members: members.map(({ node }) => node),
     wires,
@@ -88,6 +88,11 @@ function makeGroup(
     instances,
     exits: [...exits].map(([node, key]) => ({ key, number: numbers.get(node)! })),
   };
+}
+
+/** What a group of so many nodes is called. */
+export function groupName(count: number): string {
+  return `group of ${count} ${count === 1 ? "node" : "nodes"}`;
 }
 
 /** What the values of several nodes are called in the record of them: one with a `then` would be taken for a promise. */
@@ -127,7 +132,7 @@ function findExits(graph: Graph, isMember: Uint8Array): NodeRecord[] {
   return exits.length > 0 ? exits : unread;
 }
 
-/** A group needs the most that one of its members needs; it is stored unless a value that it gives was not to be. */
+/** A group needs the most that one of its members needs; it is stored, and sent with others, unless one of these was not to be. */
 function joinSettings(
   { settings }: Graph,
   members: readonly Entry[],
@@ -135,9 +140,11 @@ function joinSettings(
 ): NodeSettings {
   const policies = members.map(({ node }) => settings.get(node)?.policy);
   const isStored = exits.every((exit) => settings.get(exit)?.isStored !== false);
+  const isGrouped = members.every(({ node }) => settings.get(node)?.isGrouped !== false);
   return {
     ...(policies.some((policy) => policy) && { policy: joinPolicies(policies) }),
     ...(!isStored && { isStored }),
+    ...(!isGrouped && { isGrouped }),
   };
 }
 

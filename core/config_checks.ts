@@ -12,7 +12,8 @@ const MOST_WORKERS = 1_024;
 
 const CONFIG: Fields = {
   workflowName: checkText,
-  backend: oneOf("parallel", "local"),
+  backend: oneOf("parallel", "local", "ray"),
+  ray: (value, path) => checkFields(value, path, RAY),
   workers: must(
     `a whole number from 1 to ${MOST_WORKERS}`,
     (value) => Number.isInteger(value) && value as number >= 1 && value as number <= MOST_WORKERS,
@@ -30,6 +31,21 @@ const CONFIG: Fields = {
     checkList(value, path).forEach((rule, at) => checkRule(rule, `${path}[${at}]`)),
 };
 
+const RAY: Fields = {
+  address: checkText,
+  token: checkText,
+  headers: checkTexts,
+  runtimeEnv: checkRecord,
+  deno: oneOf("path", "pip"),
+  files: (value, path) =>
+    checkList(value, path).forEach((file, at) => checkText(file, `${path}[${at}]`)),
+  maxPackageBytes: must("a number above 0", (value) => typeof value === "number" && value > 0),
+  driverArgs: (value, path) => {
+    const { numCpus, numGpus, memory, resources } = REMOTE_ARGS;
+    checkFields(value, path, { numCpus, numGpus, memory, resources });
+  },
+};
+
 const RULE: Fields = {
   query: checkPattern,
   workflow: checkPattern,
@@ -37,6 +53,7 @@ const RULE: Fields = {
   remoteArgs: (value, path) => checkFields(value, path, REMOTE_ARGS),
   plugins: checkPlugins,
   stored: checkBoolean,
+  grouped: checkBoolean,
   replaceFunction: checkFunction,
   insertBefore: checkFunction,
   insertAfter: checkFunction,
@@ -72,10 +89,14 @@ const OF_WORKERS = ["workers", "isolation", "resources"];
 export function checkConfig(config: unknown): void {
   checkFields(config, "", CONFIG);
   const { backend, ...others } = config as Record<string, unknown>;
-  const useless = backend === "local" && OF_WORKERS.find((key) => others[key] !== undefined);
+  const isOther = backend === "local" || backend === "ray";
+  const useless = isOther && OF_WORKERS.find((key) => others[key] !== undefined);
   if (!useless) return;
+  const why = backend === "local"
+    ? "the local backend, which has no workers"
+    : "the ray backend, where the cluster says what there is";
   throw new ConfigError(
-    `Cannot use the configuration as '${useless}' means nothing to the local backend, which has no workers: ` +
+    `Cannot use the configuration as '${useless}' means nothing to ${why}: ` +
       `remove it, or make 'backend' "parallel".`,
     { path: useless },
   );
@@ -142,6 +163,12 @@ function oneOf(...choices: string[]) {
 function checkText(value: unknown, path: string): void {
   if (typeof value !== "string" || value === "") {
     throw wrongValue(path, "a text of at least one character", value);
+  }
+}
+
+function checkTexts(value: unknown, path: string): void {
+  for (const [key, text] of Object.entries(checkRecord(value, path))) {
+    checkText(text, `${path}.${key}`);
   }
 }
 

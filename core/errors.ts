@@ -33,7 +33,9 @@ export type GraphReason =
   /** A node to be removed is a target, or others read it or come after it. */
   | "still-used"
   /** A node is in the graph no more, or only in that of one backend. */
-  | "edited";
+  | "edited"
+  /** A part of it can't be taken to other machines. */
+  | "not-portable";
 
 /** A graph, or a request made of a graph, that makes no sense. */
 export class GraphError extends FuseError {

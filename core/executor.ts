@@ -9,12 +9,17 @@ export class NotRun {
   constructor(readonly lost: readonly number[] = []) {}
 }
 
+/** What a try rejects with when nothing more can be carried out: no node failed, but the run ends with `error`. */
+export class Broken {
+  constructor(readonly error: Error) {}
+}
+
 /** Carries out ready nodes. */
 export interface Executor {
   /** How many nodes may be in hand at once. */
   readonly slots: number;
   /**
-   * Gives the node's value, `HELD` or a promise of either; throws or rejects with what the node threw, or with `NotRun`.
+   * Gives the node's value, `HELD` or a promise of either; throws or rejects with what the node threw, or with `NotRun` or `Broken`.
    *
    * `values` are those of all nodes on the host; the executor may put others, that it has fetched, in `HELD`'s places.
    */

@@ -19,6 +19,8 @@ export interface NodeSettings {
   policy?: Policy;
   /** Whether the value may be read from and written to the storage; it may unless this is `false`. */
   isStored?: boolean;
+  /** Whether the node may be sent together with others, where a backend does that; it may unless this is `false`. */
+  isGrouped?: boolean;
   replacement?: Replacement;
 }
 

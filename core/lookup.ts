@@ -58,7 +58,8 @@ export class Lookup {
     const failure = await this.#import(reference.module);
     const origin = findCarried(reference);
     if (!origin) return { kind: "missing", text: failure ?? notMade(reference) };
-    if (origin.name !== reference.name || await digestOf(origin.code) !== reference.digest) {
+    const { name, digest } = reference;
+    if (origin.name !== name || (digest !== undefined && await digestOf(origin.code) !== digest)) {
       return {
         kind: "changed",
         text: `${reference.module} makes another ${origin.name} in its place`,

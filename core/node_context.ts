@@ -51,6 +51,8 @@ export interface HostedProcess {
   currentTry(): TryContext | undefined;
   /** A backend's `run()` was reached outside a node: the import that led there is over. */
   stopImport(): void;
+  /** Calls `action` so that it, and all that it starts, is part of a try; for a process that also runs nodes of its own. */
+  runAs?<T>(context: TryContext, action: () => T): T;
 }
 
 /** What all copies of the library in a process share. */
@@ -83,6 +85,7 @@ export function stopImport(): Promise<never> {
 
 /** Calls `action` as part of a try, up to its first wait. */
 export function runAsTry<T>(context: TryContext, action: () => T): T {
+  if (running.hosted?.runAs) return running.hosted.runAs(context, action);
   const before = running.current;
   running.current = context;
   try {

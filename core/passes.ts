@@ -9,6 +9,7 @@ import { isPromiseLike } from "./node_host.ts";
 import { type Available, planRun, RUN, type Scope } from "./plan.ts";
 import type { Reuse } from "./reuse.ts";
 import { Run } from "./scheduler.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 import type { Watchers } from "./watchers.ts";
 
 /**
@@ -28,6 +29,8 @@ export interface ExecutorSetup {
 
 /** What all passes of a run have in common. */
 export interface PassesSetup extends Omit<ReuseSearch, "initializations" | "warn"> {
+  /** What plugins prepared for each node. Default: they do it now. */
+  readonly initializations?: Initializations;
   readonly scope: Scope;
   readonly onFailure: "stop" | "continue";
   readonly watchers: Watchers;
@@ -72,9 +75,9 @@ export class Passes {
 
   /** Gives the values of the targets' nodes. */
   async run(): Promise<unknown[]> {
-    const { graph, storage, workflowName, watchers } = this.#setup;
+    const { graph, storage, workflowName, watchers, signal } = this.#setup;
     const warn = (message: string) => watchers.warn(message);
-    const initializations = initializeOnHost(graph);
+    const { initializations = initializeOnHost(graph) } = this.#setup;
     // Nothing is awaited without need: synchronous nodes run before `run` returns.
     let have: ReadonlyMap<number, unknown> = new Map();
     let isPrepared = false;
@@ -82,7 +85,7 @@ export class Passes {
       if (storage) {
         const onRun = () => void this.#create(initializations, warn);
         const search = findReuse({ ...this.#setup, initializations, warn, onRun });
-        this.#reuse = await this.#unlessAborted(search);
+        this.#reuse = await unlessAborted(search, signal);
       }
       for (let pass = 0;; pass++) {
         const available = this.#available(have);
@@ -91,8 +94,8 @@ export class Passes {
         if (runsAny && !isPrepared) {
           isPrepared = true;
           const made = this.#create(initializations, warn);
-          this.#executor = isPromiseLike(made) ? await this.#unlessAborted(made) : made;
-          if (storage) await this.#unlessAborted(storage.newWorkflow(workflowName));
+          this.#executor = isPromiseLike(made) ? await unlessAborted(made, signal) : made;
+          if (storage) await unlessAborted(storage.newWorkflow(workflowName), signal);
         }
         if (watchers.isAny && pass === 0) {
           watchers.runStart({ workflowName, ...countActions(actions, available) });
@@ -122,18 +125,6 @@ export class Passes {
     this.#creating = made;
     made.catch(() => {});
     return made;
-  }
-
-  /** Waits, unless the run is cancelled meanwhile: then nobody waits for it any more. */
-  #unlessAborted<T>(promise: Promise<T>): Promise<T> {
-    const { signal } = this.#setup;
-    if (!signal) return promise;
-    return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort, { once: true });
-      promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    });
   }
 
   #available(have: ReadonlyMap<number, unknown>): Available {

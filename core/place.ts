@@ -26,6 +26,13 @@ export class CallSite {
     return site;
   }
 
+  /** A place that another process has told of. */
+  static at({ url, line, column }: Place): CallSite {
+    const site = new CallSite();
+    site.stack = `at ${url}:${line}:${column}`;
+    return site;
+  }
+
   /** The line of the call, helpers of the runtime left out. */
   get place(): Place | undefined {
     const places = readFrames(this.stack ?? "");

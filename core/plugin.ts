@@ -155,9 +155,10 @@ export function definePlugin<O = void, D = unknown>(
   });
   return function use(options): Plugin {
     const hooks = create(options) as PluginHooks;
-    const value: { name: string; hooks: PluginHooks } = { name, hooks };
-    const origin = noteOrigin("pluginUse", CallSite.of(use, true), { name, code: create, value });
-    return { name, options, hooks, origins: { definition, use: origin } };
+    const plugin = { name, options, hooks };
+    const made = { name, code: create, value: plugin };
+    const origin = noteOrigin("pluginUse", CallSite.of(use, true), made);
+    return Object.assign(plugin, { origins: { definition, use: origin } });
   };
 }
 

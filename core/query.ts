@@ -121,6 +121,24 @@ export class Query {
   }
 
   /**
+   * Sets whether nodes that take no longer than a few milliseconds may be sent together with others of their kind, or with
+   * those that follow them, as one task of a cluster. Default: they may.
+   *
+   * A group has fewer tasks to be paid for; a node alone has a task, a line of the cluster's dashboard and a retry of its
+   * own. Only `RayWorkflow` makes such groups: elsewhere this changes nothing. See `collapse` for a group that is one node.
+   *
+   * @throws {TypeError} If `isGrouped` is neither `true` nor `false`.
+   */
+  setGroup(isGrouped: boolean): this {
+    if (typeof isGrouped !== "boolean") {
+      throw new TypeError(
+        `Cannot set whether nodes are grouped as 'isGrouped' must be true or false: current value is ${isGrouped}.`,
+      );
+    }
+    return this.#set("setGroup", () => ({ isGrouped }));
+  }
+
+  /**
    * Runs another function on the same arguments.
    *
    * @throws {TypeError} If `fn` is no function, or one of the nodes is a constructor's, a method's or a group.

@@ -28,6 +28,8 @@ export interface Rule {
   plugins?: readonly Plugin[];
   /** Whether values are read from and written to the storage. */
   stored?: boolean;
+  /** Whether small nodes may be sent together with others, where a backend does that. */
+  grouped?: boolean;
   /** Another function, for the same arguments. */
   replaceFunction?: AnyFunction;
   /** A function that each incoming value goes through. */
@@ -81,6 +83,7 @@ function apply(
   set("remoteArgs", () => query.setRemoteArgs(rule.remoteArgs!));
   set("plugins", () => rule.plugins!.forEach((plugin) => query.setPlugin(plugin)));
   set("stored", () => query.setStored(rule.stored!));
+  set("grouped", () => query.setGroup(rule.grouped!));
   if (rule.remove) set("remove", () => query.remove());
 }
 

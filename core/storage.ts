@@ -90,6 +90,14 @@ export interface TaskInfo extends Partial<Origin> {
   readonly version: string;
 }
 
+/** How another process makes the same storage: by `storageFactory`. It holds no secret. */
+export interface StorageSpec {
+  /** The kind of storage. */
+  readonly kind: string;
+  /** Its options, as plain data. */
+  readonly options: unknown;
+}
+
 /** Which tasks to remove: one by name, or all that a glob matches. */
 export type TaskSelection = { taskName: string } | { pattern: string };
 
@@ -105,6 +113,11 @@ export interface Storage {
   readonly alwaysRead: boolean;
   /** Where it keeps things, for messages; never with a secret. */
   readonly location: string;
+  /**
+   * How another process makes the same storage; `undefined` for one that only this process has.
+   * @throws {UnsupportedError} If a part of it can't be taken there, such as a serializer of one's own.
+   */
+  readonly spec?: StorageSpec;
   /**
    * Makes the storage ready for a workflow.
    * @throws {StorageError} If nothing can be written there.

@@ -1,5 +1,17 @@
 /** What a node threw, as a plain record that crosses any border, and back as an error of the same name and fields. */
 
+import {
+  CodecError,
+  ConfigError,
+  EngineError,
+  type FuseErrors,
+  GraphError,
+  isFuseError,
+  NodeError,
+  StorageError,
+  UnsupportedError,
+  WorkerError,
+} from "./errors.ts";
 import { findUnmovable } from "./movable.ts";
 
 /** A thrown value on its way. */
@@ -9,7 +21,7 @@ export type ThrownRecord =
 
 interface ErrorRecord {
   readonly kind: "error";
-  /** The name of the nearest class of the language: the error that arrives is an instance of it. */
+  /** The nearest class of the language, or of this library: the error that arrives is an instance of it. */
   readonly base: string;
   readonly className: string;
   /** The `name` that the error shows. */
@@ -31,6 +43,16 @@ const BASES: Readonly<Record<string, ErrorConstructor>> = {
   ReferenceError,
   EvalError,
   URIError,
+};
+const FUSE_ERRORS: { readonly [N in keyof FuseErrors]: AnyErrorClass } = {
+  GraphError,
+  NodeError,
+  StorageError,
+  CodecError,
+  WorkerError,
+  EngineError,
+  ConfigError,
+  UnsupportedError,
 };
 const SPECIAL = new Set(["name", "message", "stack", "cause", "errors"]);
 // A chain of causes that is a circle must end somewhere.
@@ -54,7 +76,7 @@ function describeError(error: Error, depth: number): ErrorRecord {
     const value = error[key as keyof Error] as unknown;
     if (findUnmovable(value) === undefined) fields[key] = value;
   }
-  const errors = error instanceof AggregateError ? error.errors : undefined;
+  const errors = errorsOf(error);
   const next = (thrown: unknown) => describeThrown(thrown, depth + 1);
   return {
     kind: "error",
@@ -69,7 +91,15 @@ function describeError(error: Error, depth: number): ErrorRecord {
   };
 }
 
+/** What an error holds beside itself. */
+function errorsOf(error: Error): readonly unknown[] | undefined {
+  if (error instanceof AggregateError) return error.errors;
+  if (!isFuseError(error, "NodeError")) return undefined;
+  return error.errors.length === 1 && error.errors[0] === error ? undefined : error.errors;
+}
+
 function baseOf(error: Error): string {
+  if (isFuseError(error)) return (error as Error).name;
   if (error instanceof DOMException) return "DOMException";
   if (error instanceof AggregateError) return "AggregateError";
   const found = Object.entries(BASES).find(([name, base]) =>
@@ -96,10 +126,16 @@ export function rebuildThrown(record: ThrownRecord): unknown {
     Object.defineProperty(error, "stack", hidden(stack));
     return error;
   }
+  const held = errors?.map(rebuildThrown);
+  if (Object.hasOwn(FUSE_ERRORS, base)) {
+    // What their constructors take is what they have as fields.
+    const FuseClass = FUSE_ERRORS[base as keyof FuseErrors];
+    const error = new FuseClass(message, { ...fields, ...options, ...(held && { errors: held }) });
+    Object.defineProperty(error, "stack", hidden(stack));
+    return error;
+  }
   const ErrorClass = classOf(className, base);
-  const error = errors
-    ? new ErrorClass(errors.map(rebuildThrown), message, options)
-    : new ErrorClass(message, options);
+  const error = held ? new ErrorClass(held, message, options) : new ErrorClass(message, options);
   if (error.name !== name) Object.defineProperty(error, "name", hidden(name));
   Object.defineProperty(error, "stack", hidden(stack));
   for (const [key, value] of Object.entries(fields)) {

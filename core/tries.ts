@@ -1,6 +1,6 @@
 /** Tries of a node: carried out by the backend, limited in time, repeated as the node's policy says. */
 
-import { type Executor, NotRun } from "./executor.ts";
+import { Broken, type Executor, NotRun } from "./executor.ts";
 import { nodeError } from "./failures.ts";
 import { type Graph, settingsOf } from "./graph.ts";
 import { isPromiseLike, PhaseFailure } from "./node_host.ts";
@@ -113,6 +113,7 @@ export class Tries {
     error: unknown,
   ): Promise<unknown> {
     if (error instanceof NotRun) throw error;
+    if (error instanceof Broken) throw error.error;
     const { graph, watchers, retries } = this.#setup;
     const failure = nodeError(graph.nodes[i], error);
     const retry = retries.get(i) ?? 0;

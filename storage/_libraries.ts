@@ -8,10 +8,6 @@
 
 const isDeno = "Deno" in globalThis;
 
-/** Text for values with cycles, shared references and JavaScript's own types. */
-export const { DevalueError, parse, stringify }: typeof import("npm:devalue@6.0.3") =
-  await (isDeno ? import("npm:devalue@6.0.3") : import("devalue"));
-
 /** Globs. */
 export const { default: picomatch }: typeof import("npm:picomatch@4.0.7") =
   await (isDeno ? import("npm:picomatch@4.0.7") : import("picomatch"));
@@ -49,15 +45,3 @@ export const loadParquet = (): Promise<typeof import("npm:hyparquet@1.31.5")> =>
 /** Writes tables in the format Parquet. */
 export const loadParquetWriter = (): Promise<typeof import("npm:hyparquet-writer@0.17.0")> =>
   isDeno ? import("npm:hyparquet-writer@0.17.0") : import("hyparquet-writer");
-
-/** Parses TypeScript. */
-export const loadParser = (): Promise<typeof import("npm:@babel/parser@8.1.2")> =>
-  isDeno ? import("npm:@babel/parser@8.1.2") : import("@babel/parser");
-
-/** Tells which variable a name means. */
-export const loadScopes = (): Promise<typeof import("npm:eslint-scope@9.1.2")> =>
-  isDeno ? import("npm:eslint-scope@9.1.2") : import("eslint-scope");
-
-/** Parses JSON with comments, as lock files and configurations are written in. */
-export const loadJsonc = (): Promise<typeof import("npm:jsonc-parser@3.3.1")> =>
-  isDeno ? import("npm:jsonc-parser@3.3.1") : import("jsonc-parser");

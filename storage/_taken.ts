@@ -3,8 +3,10 @@
 import { CodecError, isFuseError, UnsupportedError } from "../core/errors.ts";
 import type { Place } from "./object_store.ts";
 import { RecordingPlace, type SealedFile, SealedPlace } from "./_sealed_places.ts";
-import type { SerializerFinder, Taken } from "./_survey.ts";
+import type { Finder, Taken as TakenBy } from "../encoding/mod.ts";
 import type { Notes, Serializer } from "./serializers/serializer.ts";
+
+type Taken = TakenBy<Serializer>;
 
 /** What an object says of one thing that a serializer keeps: nothing that differs from save to save. */
 interface TakenRecord {
@@ -36,10 +38,15 @@ export class Serializers {
   }
 
   /** Finds the serializer of a value; `undefined` where there are none, so that nothing is looked for. */
-  get finder(): SerializerFinder | undefined {
+  get finder(): Finder<Serializer> | undefined {
     if (this.#registered.size === 0) return undefined;
-    const all = [...this.#registered.values()];
+    const all = this.registered;
     return (value) => all.find((serializer) => serializer.test(value));
+  }
+
+  /** Those that were registered. */
+  get registered(): Serializer[] {
+    return [...this.#registered.values()];
   }
 
   /** Whether a serializer has more to remove than its places. */

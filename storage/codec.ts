@@ -21,7 +21,7 @@ import { CodecError, isFuseError, UnsupportedError } from "../core/errors.ts";
 import type { Origin, Recipe, StoredRecord, TaskInfo } from "../core/storage.ts";
 import { VERSION } from "../core/version.ts";
 import { isPlaceId } from "./_place_ids.ts";
-import { decodeValue, type EncodedValue, type Encoding } from "./_values.ts";
+import { decodeValue, type EncodedValue, type Encoding } from "../encoding/mod.ts";
 
 /** What an object says of itself. */
 export interface Header {

@@ -7,6 +7,7 @@ import { readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { explainDenied } from "../core/denied.ts";
 import type { StorageOperation, StorageReason } from "../core/errors.ts";
+import type { StorageSpec } from "../core/storage.ts";
 import { checkedName, FilePlace } from "./_places.ts";
 import { type ObjectStore, openBytes, type OpenObject, type Place } from "./object_store.ts";
 import { storageError } from "./_errors.ts";
@@ -58,6 +59,10 @@ export class FileObjects implements ObjectStore {
   constructor(path: string) {
     this.location = path;
     this.#root = resolve(path);
+  }
+
+  get spec(): StorageSpec {
+    return { kind: "file", options: { path: this.#root } };
   }
 
   prepare(folder: string): Promise<void> {

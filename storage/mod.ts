@@ -9,9 +9,12 @@ import { UnsupportedError } from "../core/errors.ts";
 import type { TaskStorage } from "./task_storage.ts";
 import { FileStorage, type FileStorageOptions } from "./file.ts";
 import { MemoryStorage, type MemoryStorageOptions } from "./memory.ts";
+import { parseRayLocation, type RayPlaceArgs, RayStorage, type RayStorageOptions } from "./ray.ts";
 import { type S3ClientConfig, S3Storage, type S3StorageOptions } from "./s3.ts";
+import { withSerializers } from "./serializers/stock.ts";
 
 export { FileStorage, type FileStorageOptions, MemoryStorage, type MemoryStorageOptions };
+export { type RayPlaceArgs, RayStorage, type RayStorageOptions };
 export { type S3ClientConfig, S3Storage, type S3StorageOptions };
 export { TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 export type { ObjectStore, OpenObject, Place } from "./object_store.ts";
@@ -29,17 +32,27 @@ export { openZarr, type ZarrOptions, zarrSerializer } from "./serializers/zarr.t
 export { type Hdf5Options, hdf5Serializer, openHdf5 } from "./serializers/hdf5.ts";
 export { type ArrowOptions, arrowSerializer, openArrow } from "./serializers/arrow.ts";
 export { openParquet, type ParquetOptions, parquetSerializer } from "./serializers/parquet.ts";
-export type { ExpectedValue, Origin, Storage, TaskInfo, TaskSelection } from "../core/storage.ts";
+export type {
+  ExpectedValue,
+  Origin,
+  Storage,
+  StorageSpec,
+  TaskInfo,
+  TaskSelection,
+} from "../core/storage.ts";
 
 /** Which storage to make. */
 export type StorageConfig =
   | { kind: "file"; options: FileStorageOptions }
   | { kind: "memory"; options?: MemoryStorageOptions }
+  | { kind: "ray"; options: RayStorageOptions }
   | { kind: "S3" | "s3"; options: S3StorageOptions };
 
 /**
  * Makes a storage from its kind and options, or from a text: a folder's path, `file:` with a path or URL,
- * `memory:`, or `s3://bucket/prefix`.
+ * `memory:`, `s3://bucket/prefix`, or `ray:` with an absolute path and the resource of the machine that has it, as in
+ * `ray:/data/results?_disk=0.001`; there, an amount that is left out is 0.001, and `ray://host:8265/data/results?_disk` also
+ * says where the cluster's dashboard is.
  *
  * @throws {TypeError} If the configuration is wrong.
  * @throws {UnsupportedError} If the kind of storage is not known.
@@ -59,18 +72,20 @@ export function storageFactory(config: StorageConfig | string): TaskStorage {
   if (typeof config === "string") return storageFactory(parseLocation(config));
   switch (config?.kind) {
     case "file":
-      return new FileStorage(config.options);
+      return new FileStorage(withSerializers(config.options));
     case "memory":
       return new MemoryStorage(config.options);
+    case "ray":
+      return new RayStorage(withSerializers(config.options));
     case "S3":
     case "s3":
-      return new S3Storage(config.options);
+      return new S3Storage(withSerializers(config.options));
     default: {
       const kind = (config as { kind?: unknown } | null)?.kind;
       throw new UnsupportedError(
         `Cannot make a storage of the kind ${
           JSON.stringify(kind)
-        }: known are "file", "memory" and "S3".`,
+        }: known are "file", "memory", "S3" and "ray".`,
       );
     }
   }
@@ -81,6 +96,7 @@ function parseLocation(location: string): StorageConfig {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(location)?.[1].toLowerCase();
   if (scheme === undefined) return { kind: "file", options: { path: location } };
   if (scheme === "memory") return { kind: "memory" };
+  if (scheme === "ray") return { kind: "ray", options: parseRayLocation(location) };
   if (scheme === "s3") return { kind: "S3", options: { path: location } };
   if (scheme !== "file") return { kind: scheme } as never;
   const path = location.startsWith("file://")

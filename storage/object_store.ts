@@ -1,5 +1,7 @@
 /** What a kind of storage brings: a place for whole objects under keys. Everything else is the same for all. */
 
+import type { StorageSpec } from "../core/storage.ts";
+
 /** An object that is open for reading. */
 export interface OpenObject {
   /** Its size. */
@@ -18,6 +20,11 @@ export interface OpenObject {
 export interface ObjectStore {
   /** Where the objects are, for messages. */
   readonly location: string;
+  /**
+   * The kind of storage, and the options by which another process reaches the same objects; without a secret.
+   * @throws {UnsupportedError} If it can't, saying why.
+   */
+  readonly spec?: StorageSpec;
   /** Makes a folder ready to be written to. */
   prepare(folder: string): Promise<void>;
   /**

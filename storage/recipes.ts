@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import * as crypto from "node:crypto";
 import type { RecipeReader } from "../core/storage.ts";
 import { CodecError, isFuseError } from "../core/errors.ts";
-import { readCode } from "./code/mod.ts";
-import { encodeValue } from "./_values.ts";
+import { readCode } from "../code/mod.ts";
+import { encodeValue } from "../encoding/mod.ts";
 import { LazyArray } from "./serializers/lazy_array.ts";
 import { LazyTable } from "./serializers/lazy_table.ts";
 

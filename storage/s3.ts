@@ -1,9 +1,11 @@
 /** A storage in a bucket of S3, or of a server that speaks its language. */
 
+import type { StorageSpec } from "../core/storage.ts";
 import { Bucket } from "./_s3_bucket.ts";
 import type { S3ClientConfig } from "./_libraries.ts";
 import { Journals } from "./_s3_journals.ts";
 import { S3Place } from "./_s3_place.ts";
+import { portableConfig } from "./_s3_spec.ts";
 import type { ObjectStore, OpenObject, Place } from "./object_store.ts";
 import { TaskStorage, type TaskStorageOptions } from "./task_storage.ts";
 
@@ -47,15 +49,22 @@ const MARKER = ".workflow";
 export class S3Objects implements ObjectStore {
   readonly location: string;
   readonly #bucket: Bucket;
+  readonly #config: S3ClientConfig;
   readonly #journals: Journals;
   /** Empty, or with a slash at its end. */
   readonly #prefix: string;
 
   constructor(bucket: string, prefix: string, config: S3ClientConfig) {
     this.#bucket = new Bucket(bucket, config);
+    this.#config = config;
     this.#journals = new Journals(this.#bucket);
     this.#prefix = prefix;
     this.location = this.#bucket.locationOf(prefix).replace(/\/$/, "");
+  }
+
+  get spec(): StorageSpec {
+    const client = portableConfig(this.#config, this.location);
+    return { kind: "S3", options: { path: this.location, client } };
   }
 
   prepare(folder: string): Promise<void> {

@@ -5,7 +5,7 @@ import { Journals } from "./_journals.ts";
 import { checkSelection, compileGlob, folderOf, objectOf, SUFFIX } from "./_names.ts";
 import { PartPlaces } from "./_part_places.ts";
 import { loadTaken, removeTaken, Serializers, writeTaken } from "./_taken.ts";
-import { encodeValue } from "./_values.ts";
+import { encodeValue } from "../encoding/mod.ts";
 import { CodecError, isFuseError, type StorageError } from "../core/errors.ts";
 import { storageError } from "./_errors.ts";
 import type {
@@ -14,6 +14,7 @@ import type {
   RecipeReader,
   Saved,
   Storage,
+  StorageSpec,
   StoredRecord,
   TaskInfo,
   TaskSelection,
@@ -31,7 +32,7 @@ import { keyOf, nameOf } from "./keys.ts";
 import type { ObjectStore, OpenObject } from "./object_store.ts";
 import { recipes } from "./recipes.ts";
 import type { Serializer } from "./serializers/serializer.ts";
-import { stockSerializers } from "./serializers/stock.ts";
+import { stockSerializers, storageSpec } from "./serializers/stock.ts";
 
 /** What every storage takes. */
 export interface TaskStorageOptions {
@@ -80,6 +81,19 @@ export class TaskStorage implements Storage {
 
   get location(): string {
     return this.#objects.location;
+  }
+
+  /**
+   * The kind and the options by which `storageFactory` makes the same storage in another process; `undefined` for one that
+   * only this process has. Credentials are never among them.
+   *
+   * @throws {UnsupportedError} If a part of it can't be taken there, such as a serializer of one's own.
+   */
+  get spec(): StorageSpec | undefined {
+    const { alwaysRead, location } = this;
+    const { registered } = this.#serializers;
+    return this.#objects.spec &&
+      storageSpec(this.#objects.spec, { alwaysRead, registered, location });
   }
 
   async newWorkflow(workflow: string): Promise<void> {

@@ -4,6 +4,7 @@ import { LocalWorkflow, ParallelWorkflow, workflow } from "functionfuse";
 import { applyConfig, defineConfig, type FuseConfig } from "functionfuse/config";
 import { randomState } from "functionfuse/plugins";
 import { storageFactory } from "functionfuse/storage";
+import { graphOf } from "./support/random_edits.ts";
 
 const add = workflow("add", (a: number, b: number) => a + b);
 const one = add(1, 0).setName("one");
@@ -32,12 +33,14 @@ describe("A configuration", () => {
     const wf = local({
       rules: [
         { query: /one|two/, collapse: "pair" },
-        { query: "pair", remoteArgs: { maxRetries: 1 }, stored: false },
+        { query: "pair", remoteArgs: { maxRetries: 1 }, stored: false, grouped: false },
         { query: "three", replaceFunction: (a: number, b: number) => a * 100 + b },
         { query: "spare", replaceFunction: () => "spared" },
       ],
     });
     assert.deepEqual(wf.findNodes(), ["pair", "three", "spare"]);
+    const [settings] = graphOf(wf as never).settings.values();
+    assert.deepEqual([settings.isStored, settings.isGrouped], [false, false]);
     assert.deepEqual(await wf.run(), [201, "spared"]);
   });
 
@@ -103,8 +106,15 @@ describe("A wrong configuration is refused", () => {
     [{ wrokers: 2 }, "wrokers", /'wrokers' is no setting: known are .*workers/],
     [{ workers: "4" }, "workers", /'workers' must be a whole number from 1 to 1024: .* is "4"/],
     [{ workers: 1.5 }, "workers", /current value is 1\.5/],
-    [{ backend: "ray" }, "backend", /"parallel" or "local": current value is "ray"/],
+    [{ backend: "dask" }, "backend", /or "local" or "ray": current value is "dask"/],
     [{ backend: "local", workers: 2 }, "workers", /'workers' means nothing to the local backend/],
+    [{ backend: "ray", workers: 2 }, "workers", /'workers' means nothing to the ray backend/],
+    [{ ray: { adress: "x" } }, "ray.adress", /'ray\.adress' is no setting: known are address/],
+    [{ ray: { deno: "brew" } }, "ray.deno", /must be "path" or "pip"/],
+    [{ ray: { files: ["a", 1] } }, "ray.files[1]", /must be a text/],
+    [{ ray: { headers: { a: 1 } } }, "ray.headers.a", /must be a text/],
+    [{ ray: { driverArgs: { numCpus: -1 } } }, "ray.driverArgs.numCpus", /numCpus' must be/],
+    [{ ray: { driverArgs: { maxRetries: 1 } } }, "ray.driverArgs.maxRetries", /is no setting/],
     [{ resources: { gpu: -1 } }, "resources.gpu", /at least 0: current value is -1/],
     [{ storage: "" }, "storage", /'storage' must be a folder or URL/],
     [{ storage: { kind: "tape" } }, "storage.kind", /"file" or "memory"/],
@@ -137,7 +147,7 @@ describe("A wrong configuration is refused", () => {
     // @ts-expect-error: a misspelled setting
     assert.throws(() => defineConfig({ wrokers: 2 }));
     // @ts-expect-error: a wrong value
-    assert.throws(() => defineConfig({ backend: "ray" }));
+    assert.throws(() => defineConfig({ backend: "dask" }));
     // @ts-expect-error: a misspelled key of a rule
     assert.throws(() => defineConfig({ rules: [{ remoteArgs: { cpus: 1 } }] }));
   });

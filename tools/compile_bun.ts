@@ -14,7 +14,7 @@ import "./_keep_carried.ts";
 import "../plugins/mod.ts";
 import { listCarried } from "../core/carried.ts";
 import type { CodePrint } from "../core/storage.ts";
-import { readCode } from "../storage/code/mod.ts";
+import { readCode } from "../code/mod.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const EMBEDDED = process.platform === "win32" ? "file:///B:/~BUN/root/" : "file:///$bunfs/root/";
@@ -47,7 +47,7 @@ async function keepOurs(build: Build): Promise<void> {
   build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
     const place = relative(ROOT, path).replaceAll("\\", "/");
     if (place.startsWith("..") || place.includes("node_modules/")) return undefined;
-    if (place === "storage/code/_stock.ts") return { contents: prints, loader: "ts" };
+    if (place === "code/_stock.ts") return { contents: prints, loader: "ts" };
     const text = readFileSync(path, "utf8");
     const names = [...text.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name]) =>
       `Object.defineProperty(${name}, "name", { value: "${name}", configurable: true });`

@@ -57,6 +57,13 @@ function stageSource(folder: string): Set<string> {
   return imported;
 }
 
+/** What Ray runs is no module. */
+function copyScripts(from: string, to: string): void {
+  for (const path of readdirSync(from, { recursive: true, encoding: "utf8" })) {
+    if (path.endsWith(".py")) cpSync(join(from, path), join(to, path));
+  }
+}
+
 /** Types have been checked by Deno; here they are only taken off, and written down beside. */
 async function compile(from: string, to: string): Promise<void> {
   const config = {
@@ -115,6 +122,7 @@ try {
   mkdirSync(source);
   const imported = stageSource(source);
   await compile(source, packed);
+  copyScripts(source, packed);
   const cli = join(packed, "cli.js");
   writeFileSync(cli, `#!/usr/bin/env node\n${readFileSync(cli, "utf8")}`, { mode: 0o755 });
   for (const file of TEXTS) cpSync(join(ROOT, file), join(packed, file));

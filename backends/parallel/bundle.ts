@@ -3,6 +3,9 @@
 /** Whether it has been. */
 export const isBundled = !/\/backends\/parallel\/bundle\.[jt]s$/.test(import.meta.url);
 
+/** The bundle, if this code is part of one. */
+export const bundleUrl: string | undefined = isBundled ? import.meta.url : undefined;
+
 /** What is used of the runtimes' own APIs. */
 interface Runtimes {
   Deno?: { build: { standalone?: boolean } };

@@ -4,11 +4,11 @@ import type { ExecutorSetup } from "../../core/passes.ts";
 import { WorkerError } from "../../core/errors.ts";
 import { NotRun, type Pass } from "../../core/executor.ts";
 import { PhaseFailure } from "../../core/node_host.ts";
-import { Costs } from "./costs.ts";
-import { Hands, type Outcome } from "./hands.ts";
-import { HostLane } from "./host_lane.ts";
+import { Hands, type Outcome } from "../shared/hands.ts";
+import { HostLane } from "../shared/host_lane.ts";
+import { WorkerCosts } from "./costs.ts";
 import { IdleWatch } from "./idle_watch.ts";
-import type { Loading } from "./loading.ts";
+import type { Loading } from "../../core/loading.ts";
 import { Moves, type Traveller } from "./moves.ts";
 import { Places } from "./places.ts";
 import { Placer } from "./placer.ts";
@@ -40,9 +40,11 @@ export class Dispatcher {
   readonly moves: Moves;
   readonly placer: Placer;
   readonly host: HostLane;
-  readonly costs = new Costs();
+  readonly costs = new WorkerCosts();
   readonly hands = new Hands();
   #pass!: Pass;
+  /** What the node that has the host took of the resources. */
+  #hostNeeds: Needs | undefined;
   #isStopped = false;
   #isDispatching = false;
   #fatal: WorkerError | undefined;
@@ -53,7 +55,7 @@ export class Dispatcher {
     this.#pool = pool;
     this.places = new Places(setup.graph.nodes.length, pool.workers);
     this.moves = new Moves(setup.graph, this.places);
-    this.host = new HostLane(setup, resources);
+    this.host = new HostLane(setup);
     const { costs, places, hands } = this;
     const isDone = (i: number) => hands.isAhead(i);
     this.#sender = new Sender(setup, { loading, resources, costs, places, isDone });
@@ -167,7 +169,9 @@ export class Dispatcher {
   }
 
   #placeOnHost(i: number, needs: Needs): Placement {
-    if (!this.host.take(needs)) return "waits";
+    if (!this.host.take()) return "waits";
+    this.#hostNeeds = this.#resources.withoutCpus(needs);
+    this.#resources.take(this.#hostNeeds);
     if (this.moves.fetch(i, "host", this.#pass).missing === 0) this.runOnHost(i);
     return "placed";
   }
@@ -182,6 +186,8 @@ export class Dispatcher {
 
   leaveHost(): void {
     this.host.leave();
+    if (this.#hostNeeds) this.#resources.giveBack(this.#hostNeeds);
+    this.#hostNeeds = undefined;
     this.schedule();
   }
 

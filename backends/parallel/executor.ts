@@ -15,9 +15,10 @@ import { forEachReported } from "../../core/report.ts";
 import { describeThrown, rebuildThrown } from "../../core/thrown.ts";
 import type { WorkerError } from "../../core/errors.ts";
 import { Dispatcher, type Parts } from "./dispatcher.ts";
-import type { Outcome } from "./hands.ts";
-import type { WorkerEnd } from "./link.ts";
-import type { Loading } from "./loading.ts";
+import type { WorkerEnd } from "../shared/ends.ts";
+import type { Outcome } from "../shared/hands.ts";
+
+import type { Loading } from "../../core/loading.ts";
 import type { Pool } from "./pool.ts";
 import type { PoolWorker, WorkerEvents } from "./worker.ts";
 

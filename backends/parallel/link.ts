@@ -1,14 +1,7 @@
 /** How the host and one worker talk, whatever the worker is: the host's side. */
 
 import type { HostMessage, NodeMessage } from "../../core/protocol.ts";
-
-/** What is known of the end of a worker. */
-export interface WorkerEnd {
-  readonly exitCode?: number;
-  readonly signal?: string;
-  /** What it threw outside its nodes, or why it could not be started. */
-  readonly error?: unknown;
-}
+import type { WorkerEnd } from "../shared/ends.ts";
 
 /** What a worker's link tells. */
 export interface LinkEvents {

@@ -6,7 +6,7 @@ import type { Graph } from "../../core/graph.ts";
 import { alwaysPreloaded, isBundled } from "./bundle.ts";
 import { ParallelExecutor } from "./executor.ts";
 import type { OpenLink } from "./link.ts";
-import { Loading } from "./loading.ts";
+import { Loading } from "../../core/loading.ts";
 import { Pool } from "./pool.ts";
 import { Resources } from "./resources.ts";
 import type { WorkerPool } from "./worker_pool.ts";

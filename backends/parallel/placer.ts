@@ -4,8 +4,8 @@ import { HELD, NotRun } from "../../core/executor.ts";
 import type { Graph } from "../../core/graph.ts";
 import { isSmall } from "../../core/holdings.ts";
 import { findUnmovable } from "../../core/movable.ts";
-import type { Costs } from "./costs.ts";
-import type { Loading } from "./loading.ts";
+import type { WorkerCosts } from "./costs.ts";
+import type { Loading } from "../../core/loading.ts";
 import type { Places } from "./places.ts";
 import type { Pool } from "./pool.ts";
 import type { Needs, Resources } from "./resources.ts";
@@ -23,7 +23,7 @@ export interface PlacerParts {
   readonly resources: Resources;
   readonly pool: Pool;
   readonly places: Places;
-  readonly costs: Costs;
+  readonly costs: WorkerCosts;
 }
 
 /** Finds places for the nodes of one run. */
@@ -33,7 +33,7 @@ export class Placer {
   readonly #resources: Resources;
   readonly #pool: Pool;
   readonly #places: Places;
-  readonly #costs: Costs;
+  readonly #costs: WorkerCosts;
   /** Of each value on the host that was looked at, why it can't be sent, or an empty text. */
   readonly #hostProblems = new Map<number, string>();
 

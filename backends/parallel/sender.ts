@@ -6,8 +6,8 @@ import { HELD, type Pass } from "../../core/executor.ts";
 import { argsOf } from "../../core/graph.ts";
 import { isSmall } from "../../core/holdings.ts";
 import { RUN } from "../../core/plan.ts";
-import type { Costs } from "./costs.ts";
-import type { Loading } from "./loading.ts";
+import type { WorkerCosts } from "./costs.ts";
+import type { Loading } from "../../core/loading.ts";
 import type { Places } from "./places.ts";
 import type { Resources } from "./resources.ts";
 import type { PoolWorker } from "./worker.ts";
@@ -16,7 +16,7 @@ import type { PoolWorker } from "./worker.ts";
 export interface SenderParts {
   readonly loading: Loading;
   readonly resources: Resources;
-  readonly costs: Costs;
+  readonly costs: WorkerCosts;
   readonly places: Places;
   /** Whether a node has been run already, before the run asked for it. */
   isDone(node: number): boolean;

@@ -2,16 +2,16 @@
 
 import { NodeServer } from "../../core/node_server.ts";
 import { describeThrown } from "../../core/thrown.ts";
-import { isBundled } from "./bundle.ts";
-import { watchExits } from "./exits.ts";
-import { hostedRuntime } from "./hosted.ts";
+import { watchExits } from "../shared/exits.ts";
+import { hostedRuntime } from "../shared/hosted.ts";
+import { bundleUrl, isBundled } from "./bundle.ts";
 import type { ThreadData } from "./threads.ts";
 
 // A web worker is told by its first message; a thread of Node.js, as a bundle's always is, has it when it starts.
 const { port, control, preload } = (await receiveData()).functionfuse;
 const post: typeof runtime.post = (message, handedOver = []) =>
   port.postMessage(message, handedOver);
-const runtime = hostedRuntime(post, { control, preload });
+const runtime = hostedRuntime(post, { control, main: bundleUrl, preload });
 watchExits({
   threw: (error) => post({ type: "dying", thrown: describeThrown(error) }),
   exits: (exitCode) => post({ type: "dying", exitCode }),

@@ -1,10 +1,11 @@
 /** One worker, as the host sees it: what it was sent, what it has done, what it holds. */
 
-import { WorkerError } from "../../core/errors.ts";
+import type { WorkerError } from "../../core/errors.ts";
 import type { LoadProblem, NodeMessage, ReportMessage } from "../../core/protocol.ts";
 import { CONTROL, type HostMessage, type Preparation, TAKEN_BACK } from "../../core/protocol.ts";
-import { rebuildThrown, type ThrownRecord } from "../../core/thrown.ts";
-import type { OpenLink, WorkerEnd, WorkerLink } from "./link.ts";
+import type { ThrownRecord } from "../../core/thrown.ts";
+import { type WorkerEnd, workerError } from "../shared/ends.ts";
+import type { OpenLink, WorkerLink } from "./link.ts";
 import type { Needs } from "./resources.ts";
 
 /** What a worker tells the executor. */
@@ -231,34 +232,7 @@ export class PoolWorker {
   }
 
   /** What is to be said of its death. */
-  errorOf({ exitCode, signal, error }: WorkerEnd, latest: string | undefined): WorkerError {
-    const cause = isRecord(error) ? rebuildThrown(error) : error;
-    const how = cause !== undefined
-      ? `threw outside its nodes: ${
-        cause instanceof Error ? `${cause.name}: ${cause.message}` : cause
-      }`
-      : signal !== undefined
-      ? `was ended by ${signal}`
-      : `ended with exit code ${exitCode}`;
-    const lastLines = this.link.lastLines();
-    const said = lastLines.length === 0
-      ? ""
-      : ` Its last lines:\n${lastLines.map((line) => `    ${line}`).join("\n")}`;
-    const whose = cause !== undefined && latest !== undefined
-      ? ` Perhaps "${latest}", which ran in it before, left it behind: await every promise in a node.`
-      : "";
-    return new WorkerError(
-      `The worker ${how}.${whose}${
-        cause === undefined && signal === undefined ? ADVICE : ""
-      }${said}`,
-      { exitCode, signal, lastLines, ...(cause === undefined ? {} : { cause }) },
-    );
+  errorOf(end: WorkerEnd, latest: string | undefined): WorkerError {
+    return workerError("The worker", end, { lastLines: this.link.lastLines(), latest });
   }
-}
-
-const ADVICE = " Return a value or throw instead of ending the process.";
-
-function isRecord(error: unknown): error is ThrownRecord {
-  return typeof error === "object" && error !== null && "kind" in error &&
-    !(error instanceof Error);
 }

@@ -49,6 +49,7 @@ export function arrowSerializer(
   checkRows("batchRows", batchRows);
   return {
     name: "arrow",
+    options,
     test: isTable,
     async save(table, place): Promise<Notes> {
       const arrow = await loadArrow();

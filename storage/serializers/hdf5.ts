@@ -69,6 +69,7 @@ export function hdf5Serializer(
   }
   return {
     name: "hdf5",
+    options,
     test: (value): value is NdArray | LazyArray =>
       isLazyArray(value)
         ? value.dtype !== "float16"

@@ -50,6 +50,7 @@ export function parquetSerializer(
   checkRows("groupRows", groupRows);
   return {
     name: "parquet",
+    options,
     test: isTable,
     async save(table, place): Promise<Notes> {
       const bytes = table instanceof LazyTable && sourceOfTable(table).format === FORMAT

@@ -14,6 +14,8 @@ export type Notes = null | boolean | number | string | readonly Notes[] | { [key
 export interface Serializer<V = unknown, L = unknown> {
   /** A name that stored objects refer to; it must stay the same. */
   readonly name: string;
+  /** @internal Of one of this library, the options that it was made with: then other processes can make it too. */
+  readonly options?: object;
   /** Whether it takes a value; called for every object in every stored value, so it should be quick. */
   test(value: unknown): value is V;
   /**

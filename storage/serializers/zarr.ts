@@ -60,6 +60,7 @@ export function zarrSerializer(
   }
   return {
     name: "zarr",
+    options,
     test: (value): value is NdArray | LazyArray =>
       isLazyArray(value) || isNdArray(value) && value.data.byteLength >= minBytes,
     async save(value, place): Promise<Notes> {

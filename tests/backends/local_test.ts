@@ -338,6 +338,7 @@ describe("A query", () => {
     refused({ resources: { _model: -1 } }, "TypeError", /resources/);
     refused({ cpus: 1 }, "TypeError", /'cpus' is none of them/);
     assert.throws(() => query.setStored("no" as never), { name: "TypeError" });
+    assert.throws(() => query.setGroup(0 as never), { name: "TypeError", message: /isGrouped/ });
     assert.throws(() => query.setPlugin(definePlugin("x", () => ({})) as never), {
       message: /call it/,
     });

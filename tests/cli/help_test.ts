@@ -39,7 +39,7 @@ describe("A typo gets a suggestion", () => {
     [
       "in a choice",
       ["run", "x.ts", "--backend", "paralel"],
-      /are parallel, local\.\n[^]*\(Did you mean parallel\?\)/,
+      /are parallel, local, ray\.\n[^]*\(Did you mean parallel\?\)/,
     ],
     ["in a choice of an argument", ["completions", "zhs"], /\(Did you mean zsh\?\)/],
   ];

@@ -12,6 +12,8 @@ import {
 } from "functionfuse";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { describeThrown, rebuildThrown } from "../../core/thrown.ts";
+import { packValue, unpackValue } from "../../encoding/packed.ts";
 
 const cause = new Error("inside");
 const errors = [
@@ -55,5 +57,36 @@ describe("Errors", () => {
     for (const other of [new Error("x"), null, undefined, "GraphError", { name: "GraphError" }]) {
       assert.ok(!isFuseError(other));
     }
+  });
+
+  it("arrive in other processes as themselves, with all that they carry", () => {
+    const carry = (thrown: unknown) =>
+      rebuildThrown(unpackValue(packValue(describeThrown(thrown))) as never) as Error;
+    for (const error of errors) {
+      const arrived = carry(error);
+      assert.equal(arrived.constructor, error.constructor);
+      assert.ok(isFuseError(arrived, error.name));
+      assert.equal(arrived.stack, error.stack);
+      assert.deepEqual({ ...arrived }, { ...error });
+      assert.deepEqual(Object.keys(arrived), Object.keys(error));
+      assert.equal("cause" in arrived, "cause" in error);
+    }
+    const worker = new WorkerError("m", { exitCode: 3, signal: "SIGKILL", lastLines: ["a", "b"] });
+    assert.deepEqual({ ...carry(worker) }, { ...worker });
+    const [first, second] = ["a", "b"].map((nodeName) =>
+      new NodeError(`${nodeName} failed`, { nodeName, phase: "run", cause: worker })
+    );
+    const alone = carry(first) as NodeError;
+    assert.deepEqual([alone.errors.length, alone.errors[0]], [1, alone]);
+    assert.ok(isFuseError(alone.cause, "WorkerError"));
+    const both = new NodeError("2 failed", {
+      nodeName: "a",
+      phase: "run",
+      cause: worker,
+      errors: [first, second],
+    });
+    const arrived = carry(carry(both)) as NodeError;
+    assert.deepEqual(arrived.errors.map(({ message }) => message), ["a failed", "b failed"]);
+    assert.ok(isFuseError(arrived.errors[1].cause, "WorkerError"));
   });
 });

@@ -39,7 +39,7 @@ class Forgetful<const T extends Targets> extends Backend<T> {
     this.#events = events.values();
   }
 
-  protected createExecutor({ graph, initializations }: ExecutorSetup): Executor {
+  protected override createExecutor({ graph, initializations }: ExecutorSetup): Executor {
     const inPlace = new InPlace(graph, initializations);
     const instances = new Map<number, unknown>();
     return {

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { Origin } from "functionfuse/storage";
-import { encodeValue } from "../../storage/_values.ts";
+import { encodeValue } from "../../encoding/mod.ts";
 import { packObject, readHeader, readValue } from "../../storage/codec.ts";
 import { openBytes } from "../../storage/object_store.ts";
 

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
-import { encodeValue } from "../../storage/_values.ts";
+import { encodeValue } from "../../encoding/mod.ts";
 import { packObject, readHeader, readValue } from "../../storage/codec.ts";
 import { openBytes } from "../../storage/object_store.ts";
 

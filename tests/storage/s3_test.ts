@@ -17,9 +17,9 @@ import { after, describe, it } from "node:test";
 import { testStorage } from "../contract/storage.ts";
 import { oneLineFailure as failure } from "../support/failures.ts";
 import { skipWithout, VERSITYGW } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
 import {
   BUCKET,
-  freePort,
   MOTO_SERVER,
   type S3Server,
   startMoto,

@@ -5,12 +5,12 @@ import type { S3ClientConfig } from "functionfuse/storage";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { PYTHON_BIN, VERSITYGW } from "./peers.ts";
+import { freePort } from "./ports.ts";
 
 /** Moto's server, an S3 in Python. */
 export const MOTO_SERVER: string = join(PYTHON_BIN, "moto_server");
@@ -66,15 +66,6 @@ export async function startMoto(): Promise<S3Server> {
     env: { ...process.env, MOTO_S3_DEFAULT_KEY_BUFFER_SIZE: "16777216" },
   });
   return await ready("Moto", port, child, () => {});
-}
-
-/** A port that nobody listened on a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function ready(

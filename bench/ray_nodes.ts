@@ -1,0 +1,30 @@
+/** The nodes of bench/ray.ts, and their graphs, which `ray_peer.py` has in Python. */
+
+import { type Node, type Target, workflow } from "functionfuse";
+
+const one = workflow("one", (n: number) => n);
+const two = workflow("two", (a: number, _b: number) => a);
+const fill = workflow("fill", (length: number) => new Float64Array(length).fill(0.5));
+const reserve = workflow("reserve", (length: number) => new Float64Array(length));
+
+const add = workflow("add", (values: Float64Array) => {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+});
+
+const ends = workflow("ends", (values: Float64Array) => values[0] + values[values.length - 1]);
+
+/** What is measured; `width` is that of layers. */
+export const GRAPHS: Record<string, (size: number, width: number) => Target | Target[]> = {
+  independent: (count) => Array.from({ length: count }, (_, n) => one(n)),
+  layers(count, width) {
+    let layer: Node<number>[] = Array.from({ length: width }, (_, n) => one(n));
+    for (let made = width; made < count; made += width) {
+      layer = layer.map((node, n) => two(node, layer[(n + 1) % width]));
+    }
+    return layer;
+  },
+  filled: (length) => add(fill(length)),
+  handed: (length) => ends(reserve(length)),
+};
