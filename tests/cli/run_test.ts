@@ -263,7 +263,7 @@ export default fail(sum(1, 2).setName("done"));`,
 
   it("64 if the command is wrong", async () => {
     const wrong: [string[], RegExp][] = [
-      [["run"], /missing required argument/],
+      [["run"], /Which workflow/],
       [["run", "x.ts", "--paramm", "a=1"], /unknown option.*\n.*--param/],
       [["run", "x.ts", "--param", "seed"], /seed=7/],
       [["run", "x.ts", "--select", "["], /\[/],
