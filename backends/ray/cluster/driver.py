@@ -40,8 +40,8 @@ GRACE_S = 1.0
 MOST_LINES = 20
 # How long frames for the host wait for others after some have been written, for each task that is under way: the more
 # there are, the less anybody waits for one of them.
-CROWD_S = 0.0005
-LONGEST_CROWD_S = 0.01
+CROWD_S = 0.00025
+LONGEST_CROWD_S = 0.005
 READ_BYTES = 1 << 20
 # Parts from this size on are shared with the child where that is possible.
 SHARED_BYTES = 1 << 20
