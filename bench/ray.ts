@@ -1,7 +1,7 @@
 /**
  * What a cluster of Ray on this machine costs, beside Python Ray on the same cluster: 2,000 nodes that do nothing, each a
  * task or grouped, all independent or in layers of 100 that each read two of the layer before; and arrays of 256 MB that
- * one node makes and another reads, "filled" and summed up, or only "handed" over.
+ * one node fills and another sums up, or gets: "handed" counts from the end of the one to the begin of the other.
  *
  * Rounds alternate; each figure is the median of five after one that is not counted. What is timed is a run of a job that
  * is there, from `run()` to the values.
@@ -10,9 +10,14 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import process from "node:process";
-import { RAY_PYTHON, RayCluster } from "../tests/support/ray_cluster.ts";
+import { RAY_PYTHON, RayCluster, skipWithoutRay } from "../tests/support/ray_cluster.ts";
 import { makePackage } from "../tests/support/ray_direct.ts";
 
+const reason = skipWithoutRay();
+if (reason) {
+  console.log(reason);
+  process.exit();
+}
 const cluster = await RayCluster.start({
   nodes: [{ objectStoreBytes: 2 ** 31 }],
   // Two jobs take turns: neither is to lose its workers meanwhile.

@@ -5,7 +5,10 @@ import { type Node, type Target, workflow } from "functionfuse";
 const one = workflow("one", (n: number) => n);
 const two = workflow("two", (a: number, _b: number) => a);
 const fill = workflow("fill", (length: number) => new Float64Array(length).fill(0.5));
-const reserve = workflow("reserve", (length: number) => new Float64Array(length));
+const make = workflow("make", (length: number) => {
+  const values = new Float64Array(length).fill(0.5);
+  return { values, at: Date.now() };
+});
 
 const add = workflow("add", (values: Float64Array) => {
   let sum = 0;
@@ -13,7 +16,11 @@ const add = workflow("add", (values: Float64Array) => {
   return sum;
 });
 
-const ends = workflow("ends", (values: Float64Array) => values[0] + values[values.length - 1]);
+/** The milliseconds since an array was there. */
+const measure = workflow(
+  "measure",
+  ({ at }: { values: Float64Array; at: number }) => Date.now() - at,
+);
 
 /** What is measured; `width` is that of layers. */
 export const GRAPHS: Record<string, (size: number, width: number) => Target | Target[]> = {
@@ -26,5 +33,5 @@ export const GRAPHS: Record<string, (size: number, width: number) => Target | Ta
     return layer;
   },
   filled: (length) => add(fill(length)),
-  handed: (length) => ends(reserve(length)),
+  handed: (length) => measure(make(length)),
 };

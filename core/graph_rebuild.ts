@@ -5,18 +5,17 @@ import type { AnyClass, AnyFunction } from "./callable.ts";
 import { CallReader, type Refer } from "./calls.ts";
 import { findCarried, type Origin } from "./carried.ts";
 import { Definition, methodNames } from "./definition.ts";
-import type { GraphError } from "./errors.ts";
+import { EngineError } from "./errors.ts";
 import { unflatten } from "./flat_list.ts";
 import { groupName } from "./collapse.ts";
 import { connect, type Graph, type NodeSettings, readEdges } from "./graph.ts";
-import {
-  type FunctionRecord,
-  type GraphRecord,
-  type GroupRecord,
-  type NodesRecord,
-  notPortable,
-  type PluginRecord,
-  type SettingsRecord,
+import type {
+  FunctionRecord,
+  GraphRecord,
+  GroupRecord,
+  NodesRecord,
+  PluginRecord,
+  SettingsRecord,
 } from "./graph_record.ts";
 import { type Initializations, type PluginInitialization, withMembers } from "./initializers.ts";
 import type { Lookup } from "./lookup.ts";
@@ -25,6 +24,8 @@ import { CallSite, type Place } from "./place.ts";
 import type { Plugin, PluginHooks } from "./plugin.ts";
 import { extendPolicy } from "./policy.ts";
 import type { LoadItem } from "./protocol.ts";
+
+const MOST_SHOWN = 5;
 
 /** What is known of the process that a record comes from. */
 export interface Source {
@@ -44,7 +45,7 @@ export interface RebuiltGraph {
  * Imports the modules that a graph needs, and makes it again: the same numbers, names and edges. Its plugins are in
  * `initializations` alone, as they have been called.
  *
- * @throws {GraphError} If something is not found that it needs; up to five such things are named.
+ * @throws {EngineError} If something is not found that it needs; up to five such things are named.
  */
 export async function rebuildGraph(
   record: GraphRecord,
@@ -62,7 +63,7 @@ export async function rebuildGraph(
   });
   const problems = await lookup.load(items);
   if (problems.length > 0) {
-    throw notFound(problems.map(({ id, text }) => `${record.titles[id]}: ${text}`));
+    throw notFound(problems.map(({ id, text }) => [record.titles[id], text]));
   }
   return new Rebuilder(record, items, lookup).rebuild();
 }
@@ -110,7 +111,7 @@ class Rebuilder {
     const { target } = origin.value as Definition;
     if (kind !== "method") return new Definition(kind, name, target, site, ...NO_METHOD, origin);
     if (!methodNames(target as AnyClass).has(method!)) {
-      throw notFound([`${name}: the class has no such method there`]);
+      throw notFound([[name, "the class has no such method there"]]);
     }
     return new Definition("method", name, target, site, this.#classOf(origin, site), method);
   }
@@ -222,10 +223,24 @@ class Rebuilder {
   }
 }
 
-function notFound(problems: readonly string[]): GraphError {
-  return notPortable(
-    problems,
-    "make the workflow again on another machine, as these are not found there",
+/** In one line if it is one thing that many need, such as a module. */
+function notFound(problems: readonly (readonly [title: string, text: string])[]): EngineError {
+  const byText = new Map<string, string[]>();
+  for (const [title, text] of problems) {
+    byText.set(text, [...byText.get(text) ?? [], title]);
+  }
+  const shown = [...byText].slice(0, MOST_SHOWN).map(([text, titles]) => {
+    const more = titles.length > MOST_SHOWN ? ` and ${titles.length - MOST_SHOWN} more` : "";
+    return `${titles.slice(0, MOST_SHOWN).join(", ")}${more}: ${text}`;
+  });
+  if (byText.size > MOST_SHOWN) shown.push(`and ${byText.size - MOST_SHOWN} more`);
+  const list = shown.length === 1
+    ? ` ${shown[0]}. `
+    : `\n${shown.map((s) => `  - ${s}\n`).join("")}`;
+  return new EngineError(
+    `Cannot make the workflow again on another machine, where these are not found:${list}` +
+      `See to it that the modules can be imported there as they are here, with all that they need, ` +
+      `and make functions and plugins at their top level, before the first run().`,
   );
 }
 

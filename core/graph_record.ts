@@ -103,14 +103,13 @@ export interface PluginRecord {
 const MOST_SHOWN = 5;
 
 /** An error that names up to five things. */
-export function notPortable(
-  problems: readonly string[],
-  what = "take the workflow to another machine, as these can't be taken there",
-): GraphError {
+export function notPortable(problems: readonly string[]): GraphError {
   const shown = problems.slice(0, MOST_SHOWN).map((problem) => `  - ${problem}`);
   if (problems.length > MOST_SHOWN) shown.push(`  - and ${problems.length - MOST_SHOWN} more`);
   return new GraphError(
-    `Cannot ${what}:\n${shown.join("\n")}\n` +
+    `Cannot take the workflow to another machine, as these can't be taken there:\n${
+      shown.join("\n")
+    }\n` +
       `Make functions and plugins at the top level of a module that can be imported, before the first run(), ` +
       `and pass plain data, such as numbers, texts, arrays, typed arrays and plain objects.`,
     { reason: "not-portable" },

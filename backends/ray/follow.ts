@@ -1,6 +1,7 @@
 /** Follows a job: what its log tells goes to observers, and its result comes here. */
 
 import { setTimeout as delay } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { EngineError } from "../../core/errors.ts";
 import type { Watchers } from "../../core/watchers.ts";
 import { unpackValue } from "../../encoding/packed.ts";
@@ -29,7 +30,11 @@ const MOST_LAST_LINES = 20;
 const LONGEST_STOP_MS = 60_000;
 const ASK_AFTER_MS = 300;
 // What Ray's own programs tell of every job.
-const CHATTER = /^\d{4}-\d\d-\d\d [\d:,]+\s+INFO |^Running entrypoint for job |^\s*$/;
+const CHATTER =
+  /^\d{4}-\d\d-\d\d [\d:,]+\s+INFO |^Running entrypoint for job |^\s*$|^\(raylet\) Task .* retries remaining/;
+// What Ray adds to what it says of a worker that died: where to look, ids, and what may have been.
+const ADVICE =
+  / To troubleshoot the problem, .*?(?= Worker IP address: | Worker PID: |$)| Worker port: \d+| Worker exit type: \w+|(?<=\.) Some common causes include: .*$/g;
 
 /** A job as far as it has been followed. */
 export class FollowedJob {
@@ -85,10 +90,12 @@ export class FollowedJob {
   #read(line: string): void {
     const events = readEvents(line);
     if (events) { for (const event of events) this.#take(event); }
-    else if (!CHATTER.test(line)) this.#note(line);
+    else this.#note(stripVTControlCharacters(line));
   }
 
-  #note(line: string): void {
+  #note(said: string): void {
+    if (CHATTER.test(said)) return;
+    const line = said.startsWith("(raylet) ") ? said.replace(ADVICE, "") : said;
     if (this.#lastLines.push(line) > MOST_LAST_LINES) this.#lastLines.shift();
     this.#followers.log(line);
   }

@@ -325,10 +325,10 @@ describe("What can't be taken to another process", () => {
       reference: { ...item.reference, ordinal: 1_000 },
     }));
     const { failure } = await ask({ ...record, items });
-    assert.equal(failure!.name, "GraphError");
+    assert.equal(failure!.name, "EngineError");
     assert.match(
       failure!.message,
-      /^Cannot make .* again on another machine.*:\n {2}- sum: importing .*nodes\.ts does not make "sum" there, as it is made inside a call or after the first run\(\)\nMake functions/,
+      /^Cannot make .* again on another machine.*: sum: importing .*nodes\.ts does not make "sum" there, as it is made inside a call or after the first run\(\)\. See to it/,
     );
     const missing = items.map((item) => ({
       ...item,

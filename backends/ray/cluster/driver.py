@@ -38,8 +38,10 @@ MARK = "\x1eFUSE "
 TELL_AFTER_S = 0.3
 GRACE_S = 1.0
 MOST_LINES = 20
-# How long frames for the host wait for others after some have been written.
-CROWD_S = 0.001
+# How long frames for the host wait for others after some have been written, for each task that is under way: the more
+# there are, the less anybody waits for one of them.
+CROWD_S = 0.00025
+LONGEST_CROWD_S = 0.005
 READ_BYTES = 1 << 20
 # Parts from this size on are shared with the child where that is possible.
 SHARED_BYTES = 1 << 20
@@ -622,7 +624,7 @@ class Driver:
                     chunks.append(self.to_host.get())
                 self.host.stdin.write(b"".join(chunks))
                 self.host.stdin.flush()
-                time.sleep(CROWD_S)
+                time.sleep(min(LONGEST_CROWD_S, CROWD_S * len(self.tasks)))
         except (BrokenPipeError, ValueError):
             # The host is gone.
             pass

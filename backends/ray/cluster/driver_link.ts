@@ -1,5 +1,6 @@
 /** The host's end of the line to `driver.py`, which speaks to Ray. */
 
+import { Buffer } from "node:buffer";
 import type { ReportMessage } from "../../../core/protocol.ts";
 import type { ThrownRecord } from "../../../core/thrown.ts";
 import {
@@ -42,6 +43,9 @@ interface Waiting<T> {
   reject(error: Error): void;
 }
 
+// What is sent in one go is written in pieces of this size: each wakes the driver, who is not to wait for all of it.
+const CROWD_BYTES = 64 * 1024;
+
 /** One line; it serves one run at a time. */
 export class DriverLink {
   /** Who hears of what happens. */
@@ -57,6 +61,9 @@ export class DriverLink {
   readonly #looks = new Map<string, Waiting<readonly string[]>>();
   #latest = 0;
   #end: string | undefined;
+  /** Small pieces that are to be written together. */
+  #crowd: Uint8Array[] = [];
+  #crowdBytes = 0;
 
   /** `write` takes the pieces of a message, and sends them in order. */
   constructor(write: (pieces: readonly Uint8Array[]) => void) {
@@ -98,7 +105,24 @@ export class DriverLink {
   }
 
   send(head: HostFrame, parts: readonly Uint8Array[] = []): void {
-    if (this.#end === undefined) this.#write(encodeFrame(head, parts));
+    if (this.#end !== undefined) return;
+    const pieces = encodeFrame(head, parts);
+    if (this.#crowd.length === 0) queueMicrotask(() => this.#flush());
+    for (const piece of pieces) {
+      this.#crowd.push(piece);
+      this.#crowdBytes += piece.byteLength;
+    }
+    if (this.#crowdBytes >= CROWD_BYTES) this.#flush();
+  }
+
+  /** Writes what was sent since the last time. */
+  #flush(): void {
+    const pieces = this.#crowd;
+    if (pieces.length === 0) return;
+    const isSmall = this.#crowdBytes < 2 * CROWD_BYTES;
+    this.#crowd = [];
+    this.#crowdBytes = 0;
+    this.#write(isSmall && pieces.length > 1 ? [Buffer.concat(pieces)] : pieces);
   }
 
   /** Asks what there is in the cluster. */

@@ -14,6 +14,11 @@ export interface Verdict {
   readonly error?: unknown;
 }
 
+// Which files of which machine, it does not say.
+const RAYS_ADVICE = / Check python-core-worker\S* files for more information\.?/;
+const GONE_ADVICE =
+  "Workers are killed where memory runs out: say with setRemoteArgs how much the node needs, or see the " +
+  "job's events and logs in Ray's dashboard.";
 // What is lost is computed again; what is lost again and again won't be there the next time either.
 const MOST_LOST = 3;
 
@@ -136,9 +141,9 @@ export class Failures {
 
   #gone({ text, lines, where }: FailedFrame): WorkerError {
     const place = where ? ` It ran on ${where.ip}, process ${where.pid}.` : "";
-    return new WorkerError(`The worker is gone: ${text}${place}${showLines(lines)}`, {
-      lastLines: lines,
-    });
+    const said = text.replace(RAYS_ADVICE, "");
+    const message = `The worker is gone: ${said}${place} ${GONE_ADVICE}${showLines(lines)}`;
+    return new WorkerError(message, { lastLines: lines });
   }
 
   #name(i: number): string {

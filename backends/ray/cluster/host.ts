@@ -52,9 +52,14 @@ process.stdin.on("data", (bytes) => driver.receive(bytes as Uint8Array));
 process.stdin.on("end", () => {
   driver.ended("It has closed its line.");
   if (isOver) process.exit();
-  cancel("The run's driver is gone.");
+  cancel(
+    new EngineError(
+      "The run's driver on the Ray cluster has come to an end. Start the run again: with a storage, what is finished is not " +
+        "computed again.",
+    ),
+  );
 });
-process.on("SIGTERM", () => cancel("The run was stopped."));
+process.on("SIGTERM", () => cancel(new DOMException("The run was stopped.", "AbortError")));
 // Ctrl-C is the client's business.
 process.on("SIGINT", () => {});
 
@@ -122,7 +127,7 @@ function fail(error: unknown): void {
   lines.flush();
 }
 
-function cancel(why: string): void {
-  cancelling.abort(new DOMException(why, "AbortError"));
+function cancel(why: Error): void {
+  cancelling.abort(why);
   setTimeout(() => process.exit(1), LONGEST_END_MS).unref();
 }

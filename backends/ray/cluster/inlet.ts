@@ -6,7 +6,7 @@ import { openFile, type System } from "./system.ts";
 const PIPE_BYTES = 1 << 20;
 const READABLE = 1;
 // So long what a node has left behind may have to wait; the next task of a busy worker comes sooner.
-const PATIENCE_MS = 1;
+const PATIENCE_MS = 5;
 
 /** Gives bytes as they come, and `end`s with the file. */
 export function readFrom(

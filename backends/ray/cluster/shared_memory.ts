@@ -16,7 +16,7 @@ export const SHARED_BYTES = 1 << 20;
 /** A part that lies in a file: from where on, and how long it is. */
 export type Span = readonly [offset: number, bytes: number];
 
-const [READ_WRITE, SHARED, PRIVATE] = [3, 1, 2];
+const [READ_WRITE, PRIVATE] = [3, 2];
 const [OPEN_TO_READ, OPEN_TO_WRITE] = [0, 2];
 /** What offsets are multiples of: the largest pages that Linux has. */
 const PAGE_BYTES = 1 << 16;
@@ -42,9 +42,6 @@ export class SharedMemory {
   readonly #system: System;
   readonly #collect = exposeCollector();
   readonly #outbox: number;
-  /** The outbox as it is mapped now. */
-  #view = new Uint8Array(0);
-  #pointer: Pointer = null;
   readonly #files = new Map<string, number>();
   #mappings: Mapping[] = [];
   /** What a run can see: nothing of it is let go of before the run is over. */
@@ -58,30 +55,15 @@ export class SharedMemory {
   constructor(system: System, outbox: string) {
     this.#system = system;
     this.#outbox = openFile(system, outbox, OPEN_TO_WRITE);
-    this.#extend(PAGE_BYTES);
   }
 
-  #map(file: number, offset: number, bytes: number, flags: number): Pointer {
+  #map(file: number, offset: number, bytes: number): Pointer {
     const size = BigInt(bytes);
-    const pointer = this.#system.mmap(null, size, READ_WRITE, flags, file, BigInt(offset));
+    const pointer = this.#system.mmap(null, size, READ_WRITE, PRIVATE, file, BigInt(offset));
     if (addressOf(pointer) === FAILED) {
       throw new Error(`${bytes} bytes can't be mapped.`);
     }
     return pointer;
-  }
-
-  #extend(bytes: number): void {
-    const size = Math.max(bytes, this.#view.byteLength);
-    // The worker shortens the file when it has not been used for a while.
-    if (this.#system.ftruncate(this.#outbox, BigInt(size)) < 0) {
-      throw new Error(`A file of ${size} bytes can't be made.`);
-    }
-    if (size === this.#view.byteLength) return;
-    if (this.#pointer) this.#system.munmap(this.#pointer, BigInt(this.#view.byteLength));
-    this.#pointer = this.#map(this.#outbox, 0, size, SHARED);
-    this.#view = new Uint8Array(
-      bufferAt(this.#pointer, size),
-    );
   }
 
   /** Copies parts to the outbox, in the place of what was there; gives where each is. */
@@ -92,9 +74,20 @@ export class SharedMemory {
       end = Math.ceil((offset + byteLength) / PAGE_BYTES) * PAGE_BYTES;
       return [offset, byteLength];
     });
-    this.#extend(end);
-    parts.forEach((part, at) => this.#view.set(part, spans[at][0]));
+    parts.forEach((part, at) => this.#write(part, spans[at][0]));
     return spans;
+  }
+
+  /** To write to new memory takes half as long as to map it and to copy. */
+  #write(part: Uint8Array, offset: number): void {
+    let at = 0;
+    while (at < part.byteLength) {
+      const rest = part.subarray(at);
+      const [size, place] = [BigInt(rest.byteLength), BigInt(offset + at)];
+      const written = Number(this.#system.pwrite(this.#outbox, rest, size, place));
+      if (written <= 0) throw new Error(`${size} bytes can't be shared with the worker.`);
+      at += written;
+    }
   }
 
   /** A part of a file as it is, until `end` says that `pin` is not seen any more. */
@@ -104,7 +97,7 @@ export class SharedMemory {
       this.#files.set(path, file = openFile(this.#system, path, OPEN_TO_READ));
     }
     const before = offset % PAGE_BYTES;
-    const pointer = this.#map(file, offset - before, before + bytes, PRIVATE);
+    const pointer = this.#map(file, offset - before, before + bytes);
     const buffer = bufferAt(pointer, bytes, before);
     this.#visible.push(buffer);
     this.#mappings.push({ pin, pointer, bytes: before + bytes, buffer: new WeakRef(buffer) });
