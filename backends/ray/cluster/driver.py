@@ -42,7 +42,8 @@ MOST_LINES = 20
 # there are, the less anybody waits for one of them.
 CROWD_S = 0.00025
 LONGEST_CROWD_S = 0.005
-READ_BYTES = 1 << 20
+# A pipe holds no more, and to have memory that is not used costs more than the rest of a small task.
+READ_BYTES = 1 << 16
 # Parts from this size on are shared with the child where that is possible.
 SHARED_BYTES = 1 << 20
 # How long memory of results is kept for the next ones.
@@ -838,7 +839,8 @@ def main():
     program = sys.argv[1] if len(sys.argv) > 1 else "host.ts"
     try:
         run = read_run()
-        host = subprocess.Popen(deno_run(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": READ_BYTES}
+        host = subprocess.Popen(deno_run(program), **pipes)
     except Setup as error:
         sys.exit(error.args[0])
     # The host decides what it means.
