@@ -119,6 +119,14 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
       assert.deepEqual(await driver.link.get(node), { lost: [node] });
     });
 
+    it("give what was asked for before it was dropped", async () => {
+      const { node, ended } = tasks.start("fill", [LARGE, 0.5]);
+      const got = driver.link.get(node);
+      drop(node);
+      await ended;
+      assert.equal((await got as { value: Float64Array }).value.length, LARGE);
+    });
+
     it("take those that the host has", async () => {
       const node = driver.link.nextNumber();
       const { encodeValue } = await import("../../backends/ray/cluster/wire.ts");

@@ -730,8 +730,10 @@ class Driver:
 
     def do_get(self, head, parts, frame):
         node = head["node"]
+        ref = self.refs.get(node)
 
-        def give(value):
+        # It holds the reference: what is dropped meanwhile would be gone before it has come.
+        def give(value, ref=ref):
             if isinstance(value, Value):
                 self.tell({"ev": "value", "node": node}, value.parts)
             elif isinstance(value, bytes):
@@ -739,8 +741,8 @@ class Driver:
             else:
                 self.tell({"ev": "lost", "nodes": [node], "text": str(value)})
 
-        if node in self.refs:
-            self.refs[node]._on_completed(give)
+        if ref:
+            ref._on_completed(give)
         else:
             give("It is gone.")
 
