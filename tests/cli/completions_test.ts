@@ -57,7 +57,7 @@ describe("fuse completions", () => {
     const cases: [words: string[], offered: string][] = [
       [["pl"], "plan"],
       [["run", "--back"], "--backend"],
-      [["run", "--backend", ""], "parallel local"],
+      [["run", "--backend", ""], "parallel local ray"],
       [["run", "digits.ts", "--isolation", "pr"], "process"],
       [["run", "d"], "data/ digits.ts"],
       [["run", "digits.ts", "--storage", "d"], "data/"],

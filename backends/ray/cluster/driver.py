@@ -40,8 +40,8 @@ GRACE_S = 1.0
 MOST_LINES = 20
 # How long frames for the host wait for others after some have been written, for each task that is under way: the more
 # there are, the less anybody waits for one of them.
-CROWD_S = 0.00025
-LONGEST_CROWD_S = 0.005
+CROWD_S = 0.00005
+LONGEST_CROWD_S = 0.02
 # A pipe holds no more, and to have memory that is not used costs more than the rest of a small task.
 READ_BYTES = 1 << 16
 # Parts from this size on are shared with the child where that is possible.
