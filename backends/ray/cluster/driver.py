@@ -136,7 +136,10 @@ class Value:
 
 
 class Outbox:
-    """A file in memory into which the child puts the large parts of results, and from which Ray copies them."""
+    """A file in memory into which the child puts the large parts of results, and from which Ray copies them.
+
+    Its memory is kept for the next ones: to get new memory takes longer than to copy.
+    """
 
     def __init__(self):
         # Not every system has such files; where there are none, all parts travel through the pipe.
@@ -145,6 +148,8 @@ class Outbox:
         except (AttributeError, OSError):
             self.file = None
         self.map = None
+        # So much of it has memory, from its beginning; since when it was last used.
+        self.kept, self.used = 0, 0
         # Values whose parts lie in it.
         self.lent = []
 
@@ -152,14 +157,16 @@ class Outbox:
         end = max(offset + size for _, offset, size in spans)
         if not self.map or len(self.map) < end:
             self.map = mmap.mmap(self.file, end)
+        self.kept, self.used = max(self.kept, end), time.monotonic()
         view = memoryview(self.map)
         return [(at, view[offset : offset + size]) for at, offset, size in spans]
 
     def empty(self):
-        """Gives the memory back, unless Ray has still to copy from it."""
-        if not any(value() for value in self.lent):
-            self.lent, self.map = [], None
-            os.ftruncate(self.file, 0)
+        """Gives the memory back after a while, unless Ray has still to copy from it."""
+        if self.lent and time.monotonic() - self.used >= IDLE_S and not any(value() for value in self.lent):
+            self.lent, self.kept = [], 0
+            # Its length stays: the child has mapped it, too.
+            self.map.madvise(mmap.MADV_REMOVE)
 
     def close(self):
         if self.file is not None:
@@ -385,7 +392,7 @@ class Child:
                 self.pins[pin] = part
                 maps.append([at, *found, len(part), pin])
                 sent[at] = b""
-        return {**head, "maps": maps}, sent
+        return {**head, "maps": maps, "kept": self.outbox.kept}, sent
 
     def _fetch(self, head, parts):
         """A report with its large parts."""

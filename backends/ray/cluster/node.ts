@@ -46,6 +46,7 @@ let toLoad: readonly (LoadItem | ProgramItem)[] = [];
 let problems = new Problems([], []);
 let run: NodeRun | undefined;
 let task = -1;
+let kept = 0;
 /** Values to let go of once the calls have run. */
 let release: number[] = [];
 let hasAsked = false;
@@ -127,6 +128,7 @@ function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
   if (text !== undefined) return say({ did: "unknown", text });
   const put = reads.flatMap(([node, count]) => [node, decodeValue(parts.splice(0, count))]);
   task = head.task;
+  kept = head.kept;
   run = new NodeRun({ calls }, returns);
   hasAsked = false;
   release = [...run.nodes, ...reads.map(([node]) => node)].filter((node) => !keeps.includes(node));
@@ -159,7 +161,7 @@ function takeReport(report: ReportMessage): void {
   const { values, parts } = run.write(task, place);
   run = undefined;
   const large = memory ? parts.flatMap((part, at) => at > 0 && isLarge(part) ? [at] : []) : [];
-  const spans = large.length > 0 ? memory!.put(large.map((at) => parts[at])) : [];
+  const spans = large.length > 0 ? memory!.put(large.map((at) => parts[at]), kept) : [];
   for (const at of large) parts[at] = new Uint8Array(0);
   const shared = spans.map(([offset, bytes], k) => [large[k], offset, bytes] as const);
   // Instances stay; values have been written down.

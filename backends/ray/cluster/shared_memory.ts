@@ -16,7 +16,7 @@ export const SHARED_BYTES = 1 << 20;
 /** A part that lies in a file: from where on, and how long it is. */
 export type Span = readonly [offset: number, bytes: number];
 
-const [READ_WRITE, PRIVATE] = [3, 2];
+const [READ_WRITE, SHARED, PRIVATE] = [3, 1, 2];
 const [OPEN_TO_READ, OPEN_TO_WRITE] = [0, 2];
 /** What offsets are multiples of: the largest pages that Linux has. */
 const PAGE_BYTES = 1 << 16;
@@ -42,6 +42,8 @@ export class SharedMemory {
   readonly #system: System;
   readonly #collect = exposeCollector();
   readonly #outbox: number;
+  /** The beginning of the outbox. */
+  #window: { readonly pointer: Pointer; readonly bytes: Uint8Array } | undefined;
   readonly #files = new Map<string, number>();
   #mappings: Mapping[] = [];
   /** What a run can see: nothing of it is let go of before the run is over. */
@@ -57,30 +59,35 @@ export class SharedMemory {
     this.#outbox = openFile(system, outbox, OPEN_TO_WRITE);
   }
 
-  #map(file: number, offset: number, bytes: number): Pointer {
+  #map(file: number, offset: number, bytes: number, flags: number): Pointer {
     const size = BigInt(bytes);
-    const pointer = this.#system.mmap(null, size, READ_WRITE, PRIVATE, file, BigInt(offset));
+    const pointer = this.#system.mmap(null, size, READ_WRITE, flags, file, BigInt(offset));
     if (addressOf(pointer) === FAILED) {
       throw new Error(`${bytes} bytes can't be mapped.`);
     }
     return pointer;
   }
 
-  /** Copies parts to the outbox, in the place of what was there; gives where each is. */
-  put(parts: readonly Uint8Array[]): Span[] {
+  /**
+   * Copies parts to the outbox, in the place of what was there; gives where each is.
+   *
+   * @param kept So many bytes of the outbox have memory, from its beginning.
+   */
+  put(parts: readonly Uint8Array[], kept: number): Span[] {
     let end = 0;
     const spans = parts.map(({ byteLength }): Span => {
       const offset = end;
       end = Math.ceil((offset + byteLength) / PAGE_BYTES) * PAGE_BYTES;
       return [offset, byteLength];
     });
-    parts.forEach((part, at) => this.#write(part, spans[at][0]));
+    parts.forEach((part, at) => this.#write(part, spans[at][0], kept));
     return spans;
   }
 
-  /** To write to new memory takes half as long as to map it and to copy. */
-  #write(part: Uint8Array, offset: number): void {
-    let at = 0;
+  /** Memory that is there is fastest filled where it is mapped, new memory by the system. */
+  #write(part: Uint8Array, offset: number, kept: number): void {
+    let at = Math.max(0, Math.min(part.byteLength, kept - offset));
+    if (at > 0) this.#open(kept).set(part.subarray(0, at), offset);
     while (at < part.byteLength) {
       const rest = part.subarray(at);
       const [size, place] = [BigInt(rest.byteLength), BigInt(offset + at)];
@@ -90,6 +97,17 @@ export class SharedMemory {
     }
   }
 
+  /** At least so many bytes of the outbox, which doesn't become shorter. */
+  #open(bytes: number): Uint8Array {
+    const before = this.#window;
+    if (before && before.bytes.byteLength >= bytes) return before.bytes;
+    if (before) this.#system.munmap(before.pointer, BigInt(before.bytes.byteLength));
+    this.#window = undefined;
+    const pointer = this.#map(this.#outbox, 0, bytes, SHARED);
+    this.#window = { pointer, bytes: new Uint8Array(bufferAt(pointer, bytes)) };
+    return this.#window.bytes;
+  }
+
   /** A part of a file as it is, until `end` says that `pin` is not seen any more. */
   see(path: string, [offset, bytes]: Span, pin: number): Uint8Array {
     let file = this.#files.get(path);
@@ -97,7 +115,7 @@ export class SharedMemory {
       this.#files.set(path, file = openFile(this.#system, path, OPEN_TO_READ));
     }
     const before = offset % PAGE_BYTES;
-    const pointer = this.#map(file, offset - before, before + bytes);
+    const pointer = this.#map(file, offset - before, before + bytes, PRIVATE);
     const buffer = bufferAt(pointer, bytes, before);
     this.#visible.push(buffer);
     this.#mappings.push({ pin, pointer, bytes: before + bytes, buffer: new WeakRef(buffer) });

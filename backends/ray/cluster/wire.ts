@@ -217,6 +217,8 @@ export type WorkerFrame =
       bytes: number,
       pin: number,
     ])[];
+    /** So many bytes of the outbox have memory, from its beginning. */
+    readonly kept: number;
   }
   | { readonly do: "abort"; readonly name: "TimeoutError" | "AbortError"; readonly text: string };
 
