@@ -16,6 +16,12 @@ class Keeper {
     return this.#kept.push(structuredClone(array, { transfer: [array.buffer as ArrayBuffer] }));
   }
 
+  make(length: number, value: number): Float64Array {
+    const made = new Float64Array(length).fill(value);
+    this.#kept.push(made);
+    return made;
+  }
+
   sums(): number[] {
     return this.#kept.map(sumOf);
   }
@@ -36,6 +42,12 @@ export const definitions = {
   pid: workflow("pid", () => process.pid),
   fill: workflow("fill", (length: number, value: number) => new Float64Array(length).fill(value)),
   sum: workflow("sum", sumOf),
+  pieces: workflow("pieces", (lengths: number[]) => {
+    return lengths.map((length, at) => ({ at, is: new Float64Array(length).fill(at + 1) }));
+  }),
+  sumPieces: workflow("sumPieces", (pieces: { is: Float64Array }[]) => {
+    return pieces.map(({ is }) => sumOf(is));
+  }),
   change: workflow("change", (array: Float64Array) => {
     array.fill(7, 0, 10);
     return sumOf(array);

@@ -33,7 +33,7 @@ import {
 /** How URLs of modules begin that are part of the package. */
 const PACKAGE = "package:/";
 
-const [folder, from, to, parent, where, outbox] = process.argv.splice(2);
+const [folder, from, to, parent, where] = process.argv.splice(2);
 const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
 const place: Where = JSON.parse(where);
 const output = openSync(`/dev/fd/${to}`, "w");
@@ -46,7 +46,8 @@ let toLoad: readonly (LoadItem | ProgramItem)[] = [];
 let problems = new Problems([], []);
 let run: NodeRun | undefined;
 let task = -1;
-let kept = 0;
+/** Large parts of the last report, until they are handed over. */
+const large = new Map<number, { readonly is: Uint8Array; readonly bytes: number }>();
 /** Values to let go of once the calls have run. */
 let release: number[] = [];
 let hasAsked = false;
@@ -73,11 +74,15 @@ function say(head: NodeFrame, parts?: Uint8Array[]): void {
 
 function openMemory(): SharedMemory | undefined {
   try {
-    return system && outbox ? new SharedMemory(system, `/dev/fd/${outbox}`) : undefined;
+    return system && new SharedMemory(system);
   } catch {
     // Then all parts travel through the pipe.
     return undefined;
   }
+}
+
+function fileOfWorker(file: string | number): string {
+  return `/proc/${parent}/fd/${file}`;
 }
 
 function takeFrame({ head, parts }: Received<WorkerFrame>): void {
@@ -87,6 +92,9 @@ function takeFrame({ head, parts }: Received<WorkerFrame>): void {
       break;
     case "run":
       start(head, parts);
+      break;
+    case "hand":
+      hand(head);
       break;
     case "abort":
       // One that does not listen would not come to an end.
@@ -115,10 +123,11 @@ function locate({ reference }: LoadItem): LoadItem["reference"] {
 
 function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
   const { reads, returns, keeps, payload, maps } = head;
+  large.clear();
   memory?.begin();
   try {
     for (const [part, file, offset, bytes, pin] of maps) {
-      parts[part] = memory!.see(`/proc/${parent}/fd/${file}`, [offset, bytes], pin);
+      parts[part] = memory!.see(fileOfWorker(file), [offset, bytes], pin);
     }
   } catch {
     return say({ did: "unmappable" });
@@ -128,7 +137,6 @@ function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
   if (text !== undefined) return say({ did: "unknown", text });
   const put = reads.flatMap(([node, count]) => [node, decodeValue(parts.splice(0, count))]);
   task = head.task;
-  kept = head.kept;
   run = new NodeRun({ calls }, returns);
   hasAsked = false;
   release = [...run.nodes, ...reads.map(([node]) => node)].filter((node) => !keeps.includes(node));
@@ -160,17 +168,34 @@ function takeReport(report: ReportMessage): void {
   if (!run?.add(report)) return;
   const { values, parts } = run.write(task, place);
   run = undefined;
-  const large = memory ? parts.flatMap((part, at) => at > 0 && isLarge(part) ? [at] : []) : [];
-  const spans = large.length > 0 ? memory!.put(large.map((at) => parts[at]), kept) : [];
-  for (const at of large) parts[at] = new Uint8Array(0);
-  const shared = spans.map(([offset, bytes], k) => [large[k], offset, bytes] as const);
+  parts.forEach((part, at) => {
+    if (!memory || at === 0 || !isLarge(part)) return;
+    large.set(at, { is: part, bytes: part.byteLength });
+    parts[at] = new Uint8Array(0);
+  });
+  const sizes = [...large].map(([at, { bytes }]) => [at, bytes] as const);
   // Instances stay; values have been written down.
   server.receive({ type: "run", cuts, calls: [], release });
-  say({ did: "report", values, shared }, parts);
-  if (memory?.isUsed) void tidyUp(memory);
+  say({ did: "report", values, large: sizes }, parts);
+  if (large.size === 0) void tidyUp();
 }
 
-async function tidyUp(memory: SharedMemory): Promise<void> {
+function hand({ part, to }: WorkerFrame & { do: "hand" }): void {
+  const { bytes, is } = large.get(part)!;
+  large.delete(part);
+  // What a node has handed over or made smaller since then is gone: then this ends, and with it the task.
+  if (is.byteLength !== bytes) throw new Error("A result was taken away before it was stored.");
+  try {
+    memory!.copy(is, fileOfWorker(to!.file), to!.bytes, to!.offset);
+    say({ did: "handed" }, [new Uint8Array()]);
+  } catch {
+    say({ did: "handed" }, [is]);
+  }
+  if (large.size === 0) void tidyUp();
+}
+
+async function tidyUp(): Promise<void> {
+  if (!memory?.isUsed) return;
   const pins = await memory.end();
   if (pins.length > 0) say({ did: "freed", pins });
 }

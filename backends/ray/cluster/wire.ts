@@ -195,6 +195,13 @@ export type DriverFrame =
   /** The addresses of the machines that don't have the file. */
   | { readonly ev: "seen"; readonly path: string; readonly blind: readonly string[] };
 
+/** A place in a file of the worker's, which has so many bytes. */
+export interface FilePlace {
+  readonly file: number;
+  readonly bytes: number;
+  readonly offset: number;
+}
+
 /** What driver.py says to node.ts, in a worker. */
 export type WorkerFrame =
   /** Body: `LoadItem[]`. */
@@ -217,9 +224,9 @@ export type WorkerFrame =
       bytes: number,
       pin: number,
     ])[];
-    /** So many bytes of the outbox have memory, from its beginning. */
-    readonly kept: number;
   }
+  /** A large part of the last report is to be copied into a file of the worker's, or sent. */
+  | { readonly do: "hand"; readonly part: number; readonly to?: FilePlace | null }
   | { readonly do: "abort"; readonly name: "TimeoutError" | "AbortError"; readonly text: string };
 
 /** What node.ts says to driver.py, in a worker. */
@@ -232,9 +239,11 @@ export type NodeFrame =
     readonly did: "report";
     /** Of each of `returns`, how many of the parts after the first are its value: none if there is no such value. */
     readonly values: readonly number[];
-    /** Parts that are empty here, as they are in the outbox: which, and where. */
-    readonly shared: readonly (readonly [part: number, offset: number, bytes: number])[];
+    /** Parts that are empty here, as they are yet to be handed over. */
+    readonly large: readonly (readonly [part: number, bytes: number])[];
   }
+  /** Body: the part, unless it is where it was to be. */
+  | { readonly did: "handed" }
   /** What was mapped and is not seen any more. */
   | { readonly did: "freed"; readonly pins: readonly number[] }
   /** What is to be mapped can't be: the worker says it again with all its parts, and maps nothing from then on. */
