@@ -155,6 +155,12 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
       }
     });
 
+    it("are what they were when they were returned", async () => {
+      const { node } = await tasks.run("changeLater", [4 * LARGE]);
+      assert.equal(await tasks.value("sum", [new Read(node)]), 4 * LARGE);
+      drop(node);
+    });
+
     it("free the memory of what is dropped", async () => {
       await churn();
       const spilled = readdirSync(cluster.folder, { recursive: true, encoding: "utf8" })

@@ -2,6 +2,7 @@
 
 import { nodeSignal, workflow } from "functionfuse";
 import process from "node:process";
+import { setImmediate } from "node:timers";
 
 const sumOf = (array: Float64Array) => array.reduce((sum, item) => sum + item, 0);
 
@@ -47,6 +48,12 @@ export const definitions = {
   }),
   sumPieces: workflow("sumPieces", (pieces: { is: Float64Array }[]) => {
     return pieces.map(({ is }) => sumOf(is));
+  }),
+  changeLater: workflow("changeLater", async (length: number) => {
+    const made = new Float64Array(length).fill(1);
+    await new Promise((done) => setTimeout(done, 20));
+    setImmediate(() => made.fill(0));
+    return made;
   }),
   change: workflow("change", (array: Float64Array) => {
     array.fill(7, 0, 10);

@@ -130,16 +130,18 @@ class Child:
     def __init__(self):
         from_us, self.to_child = os.pipe()
         self.from_child, to_us = os.pipe()
-        files = [str(from_us), str(to_us), str(os.getpid()), json.dumps(where())]
+        # What it waits for once it has told of large parts: what is to become of each.
+        orders, self.orders = os.pipe()
+        files = [str(file) for file in (from_us, to_us, orders)]
         self.process = subprocess.Popen(
-            [*deno_run("node.ts"), *files],
+            [*deno_run("node.ts"), *files, str(os.getpid()), json.dumps(where())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=[from_us, to_us],
+            pass_fds=[from_us, to_us, orders],
         )
-        os.close(from_us)
-        os.close(to_us)
+        for file in (from_us, to_us, orders):
+            os.close(file)
         self.output = self.process.stdout.fileno()
         self.devices = os.environ.get("CUDA_VISIBLE_DEVICES")
         self.state = "starting"
@@ -296,6 +298,8 @@ class Child:
     def _fetch(self, head, parts):
         """A report with its large parts, except for those of values that are in the object store now."""
         self.landings, sizes, at = {}, dict(head.get("large", ())), 1
+        # Until it has been told of all of them it does nothing else.
+        self.is_busy = bool(sizes)
         for number, count in enumerate(head["values"] if sizes else ()):
             own = {part - at: sizes[part] for part in range(at, at + count) if part in sizes}
             landing = Landing(parts[at : at + count], own)
@@ -303,8 +307,9 @@ class Child:
                 self.landings[number] = landing
             else:
                 for part in own:
-                    parts[at + part] = self._ask({"do": "hand", "part": at + part})
+                    parts[at + part] = self._order(at + part)
             at += count
+        self._end_orders(sizes)
         return head, parts
 
     def _land(self, first, view, offsets):
@@ -313,16 +318,28 @@ class Child:
         size = os.fstat(file).st_size if file else 0
         for part, at in offsets.items():
             place = {"file": file, "bytes": size, "offset": start + at} if file else None
-            found = self._ask({"do": "hand", "part": first + part, "to": place})
+            found = self._order(first + part, place)
             view[at : at + len(found)] = found
 
-    def _ask(self, head):
-        """A part of its report; nothing if it has put it where it was told to."""
-        self.send(head)
+    def _order(self, part, place=None):
+        """A part of its report; nothing if it has copied it to a place."""
+        self._tell({"part": part, "to": place})
         while True:
-            for answer, parts in self.receive(TELL_AFTER_S):
-                if answer["did"] == "handed":
+            for head, parts in self.receive(TELL_AFTER_S):
+                if head["did"] == "handed":
                     return parts[0]
+
+    def _end_orders(self, large):
+        if large:
+            self._tell(None)
+        self.is_busy = False
+
+    def _tell(self, order):
+        try:
+            os.write(self.orders, write_json(order).encode())
+        except BrokenPipeError:
+            # Its end is noticed when it is listened to.
+            pass
 
     def abort(self, name, text):
         """What runs is to come to an end: by itself if it listens, else with the child."""
@@ -331,8 +348,9 @@ class Child:
             if self.is_busy:
                 self.send({"do": "abort", "name": name, "text": text})
             while self.is_busy and time.time() < deadline:
-                frames = self.receive(max(0, deadline - time.time()))
-                self.is_busy = not any(head["did"] == "report" for head, _ in frames)
+                for head, _ in self.receive(max(0, deadline - time.time())):
+                    if head["did"] == "report":
+                        self._end_orders(head["large"])
         except Died:
             return
         if self.is_busy:
@@ -346,8 +364,8 @@ class Child:
         self.process.wait()
         self._read_output()
         self.process.stdout.close()
-        os.close(self.to_child)
-        os.close(self.from_child)
+        for file in (self.to_child, self.from_child, self.orders):
+            os.close(file)
 
     def end(self):
         """How it ended, for the frame that tells of that."""

@@ -1,11 +1,11 @@
 /**
  * What runs the nodes of a Ray worker process, as its child: the node host, reached by frames.
  *
- * Started by driver.py with the folder of the package and the numbers of the files to read from and to write to; standard
- * input and output belong to the nodes.
+ * Started by driver.py with the folder of the package and the numbers of the files to read from, to write to, and to read
+ * from after a report; standard input and output belong to the nodes.
  */
 
-import { openSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { NodeServer } from "../../../core/node_server.ts";
@@ -23,7 +23,9 @@ import {
   decodeValue,
   encodeFrame,
   encodeValue,
+  type FilePlace,
   type NodeFrame,
+  type PartOrder,
   type Received,
   type RunPayload,
   type Where,
@@ -33,10 +35,11 @@ import {
 /** How URLs of modules begin that are part of the package. */
 const PACKAGE = "package:/";
 
-const [folder, from, to, parent, where] = process.argv.splice(2);
+const [folder, from, to, orders, parent, where] = process.argv.splice(2);
 const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
 const place: Where = JSON.parse(where);
 const output = openSync(`/dev/fd/${to}`, "w");
+const ordered = openSync(`/dev/fd/${orders}`, "r");
 
 const system = loadSystem();
 const memory = openMemory();
@@ -46,8 +49,6 @@ let toLoad: readonly (LoadItem | ProgramItem)[] = [];
 let problems = new Problems([], []);
 let run: NodeRun | undefined;
 let task = -1;
-/** Large parts of the last report, until they are handed over. */
-const large = new Map<number, { readonly is: Uint8Array; readonly bytes: number }>();
 /** Values to let go of once the calls have run. */
 let release: number[] = [];
 let hasAsked = false;
@@ -93,9 +94,6 @@ function takeFrame({ head, parts }: Received<WorkerFrame>): void {
     case "run":
       start(head, parts);
       break;
-    case "hand":
-      hand(head);
-      break;
     case "abort":
       // One that does not listen would not come to an end.
       if (!hasAsked) process.exit(0);
@@ -123,7 +121,6 @@ function locate({ reference }: LoadItem): LoadItem["reference"] {
 
 function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
   const { reads, returns, keeps, payload, maps } = head;
-  large.clear();
   memory?.begin();
   try {
     for (const [part, file, offset, bytes, pin] of maps) {
@@ -168,34 +165,42 @@ function takeReport(report: ReportMessage): void {
   if (!run?.add(report)) return;
   const { values, parts } = run.write(task, place);
   run = undefined;
-  parts.forEach((part, at) => {
-    if (!memory || at === 0 || !isLarge(part)) return;
-    large.set(at, { is: part, bytes: part.byteLength });
-    parts[at] = new Uint8Array(0);
-  });
-  const sizes = [...large].map(([at, { bytes }]) => [at, bytes] as const);
+  const large = parts.map((part, at) => memory && at > 0 && isLarge(part) ? part : undefined);
+  const sizes = large.flatMap((part, at) => part ? [[at, part.byteLength] as const] : []);
+  for (const [at] of sizes) parts[at] = new Uint8Array();
   // Instances stay; values have been written down.
   server.receive({ type: "run", cuts, calls: [], release });
   say({ did: "report", values, large: sizes }, parts);
-  if (large.size === 0) void tidyUp();
+  if (sizes.length > 0) handOver(large);
+  if (memory?.isUsed) void tidyUp(memory);
 }
 
-function hand({ part, to }: WorkerFrame & { do: "hand" }): void {
-  const { bytes, is } = large.get(part)!;
-  large.delete(part);
-  // What a node has handed over or made smaller since then is gone: then this ends, and with it the task.
-  if (is.byteLength !== bytes) throw new Error("A result was taken away before it was stored.");
-  try {
-    memory!.copy(is, fileOfWorker(to!.file), to!.bytes, to!.offset);
-    say({ did: "handed" }, [new Uint8Array()]);
-  } catch {
-    say({ did: "handed" }, [is]);
+/** Does nothing else meanwhile: nobody is to change what was reported. */
+function handOver(large: readonly (Uint8Array | undefined)[]): void {
+  for (let order = takeOrder(); order; order = takeOrder()) {
+    const { part, to } = order;
+    say({ did: "handed" }, [to && copy(large[part]!, to) ? new Uint8Array() : large[part]!]);
   }
-  if (large.size === 0) void tidyUp();
 }
 
-async function tidyUp(): Promise<void> {
-  if (!memory?.isUsed) return;
+/** The next one comes once the one before has been carried out. */
+function takeOrder(): PartOrder | null {
+  const bytes = new Uint8Array(1 << 10);
+  const count = readSync(ordered, bytes, 0, bytes.byteLength, null);
+  if (count === 0) process.exit(0);
+  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, count)));
+}
+
+function copy(part: Uint8Array, { file, bytes, offset }: FilePlace): boolean {
+  try {
+    memory!.copy(part, fileOfWorker(file), bytes, offset);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function tidyUp(memory: SharedMemory): Promise<void> {
   const pins = await memory.end();
   if (pins.length > 0) say({ did: "freed", pins });
 }

@@ -63,11 +63,12 @@ class Landing:
         self.head, self.copy = bytearray(written.to_bytes()), copy
         *offsets, end = lay_out(self.sizes, align(len(self.head)))
         self.offsets = dict(zip(self.sizes, offsets))
-        anchor = self.head.rindex(self.mark)
-        if anchor % ALIGNED_BYTES:
+        self.anchor = self.head.rindex(self.mark)
+        put = getattr(worker.core_worker, "put_file_like_object", None)
+        if not put or self.anchor % ALIGNED_BYTES:
+            # This Ray does it in another way.
             return False
-        ref = ray.ObjectRef(task + struct.pack("<I", place), owner, "", True)
-        worker.core_worker.put_file_like_object(written.metadata, end, self, ref, owner)
+        put(written.metadata, end, self, ray.ObjectRef(task + struct.pack("<I", place), owner, "", True), owner)
         if self.error:
             raise self.error
         return self.is_whole
@@ -76,8 +77,7 @@ class Landing:
         """Called by Ray with the memory that it has for it: it is told where the parts are once they are there."""
         try:
             self.copy(view, self.offsets)
-            anchor = self.head.rindex(self.mark)
-            struct.pack_into("<Q", self.head, anchor + MARK_BYTES, align(len(self.head)) - anchor)
+            struct.pack_into("<Q", self.head, self.anchor + MARK_BYTES, align(len(self.head)) - self.anchor)
             self.is_whole = True
         except BaseException as error:
             # What was begun has to be ended, or Ray would wait for that.

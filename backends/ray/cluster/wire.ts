@@ -202,6 +202,12 @@ export interface FilePlace {
   readonly offset: number;
 }
 
+/** What driver.py says of a large part after a report, as JSON: it is to be copied to a place, or sent. `null` at the end. */
+export interface PartOrder {
+  readonly part: number;
+  readonly to: FilePlace | null;
+}
+
 /** What driver.py says to node.ts, in a worker. */
 export type WorkerFrame =
   /** Body: `LoadItem[]`. */
@@ -225,8 +231,6 @@ export type WorkerFrame =
       pin: number,
     ])[];
   }
-  /** A large part of the last report is to be copied into a file of the worker's, or sent. */
-  | { readonly do: "hand"; readonly part: number; readonly to?: FilePlace | null }
   | { readonly do: "abort"; readonly name: "TimeoutError" | "AbortError"; readonly text: string };
 
 /** What node.ts says to driver.py, in a worker. */
