@@ -60,13 +60,15 @@ class Landing:
         worker = ray._private.worker.global_worker
         task = bytes.fromhex(ray.get_runtime_context().get_task_id())
         written = worker.get_serialization_context().serialize(self)
+        put = getattr(worker.core_worker, "put_file_like_object", None)
+        if not put or not hasattr(written, "to_bytes"):
+            # An older Ray can't.
+            return False
         self.head, self.copy = bytearray(written.to_bytes()), copy
         *offsets, end = lay_out(self.sizes, align(len(self.head)))
         self.offsets = dict(zip(self.sizes, offsets))
         self.anchor = self.head.rindex(self.mark)
-        put = getattr(worker.core_worker, "put_file_like_object", None)
-        if not put or self.anchor % ALIGNED_BYTES:
-            # This Ray does it in another way.
+        if self.anchor % ALIGNED_BYTES:
             return False
         put(written.metadata, end, self, ray.ObjectRef(task + struct.pack("<I", place), owner, "", True), owner)
         if self.error:
