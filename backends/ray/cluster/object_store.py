@@ -62,7 +62,7 @@ class Landing:
         written = worker.get_serialization_context().serialize(self)
         put = getattr(worker.core_worker, "put_file_like_object", None)
         if not put or not hasattr(written, "to_bytes"):
-            # An older Ray can't.
+            # These are no public part of Ray's.
             return False
         self.head, self.copy = bytearray(written.to_bytes()), copy
         *offsets, end = lay_out(self.sizes, align(len(self.head)))
