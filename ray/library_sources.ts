@@ -26,6 +26,7 @@ const ROOMS = ["core", "encoding", "code", "ray", "backends", "plugins", "storag
 // What Ray runs, and by which names.
 const SCRIPTS: Readonly<Record<string, string>> = {
   "driver.py": "backends/ray/cluster/driver.py",
+  "object_store.py": "backends/ray/cluster/object_store.py",
   "place.py": "storage/ray_place.py",
 };
 // What these start.

@@ -130,7 +130,7 @@ export default [typeof workflow, typeof storageFactory, b === again, c, deep, be
       placed(new URL("plugins/random_state.ts", ROOT).href),
       "package:/functionfuse/plugins/random_state.ts",
     );
-    assert.ok(unpacked["driver.py"]);
+    assert.ok(unpacked["driver.py"] && unpacked["object_store.py"]);
   });
 
   it("is the same for the same code, whenever it is made, and another one for another", async () => {

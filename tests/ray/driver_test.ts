@@ -127,6 +127,27 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
       assert.equal((await got as { value: Float64Array }).value.length, LARGE);
     });
 
+    it("stay as they are, whatever their worker makes after them", async () => {
+      const lengths = [LARGE, 200_000, 3 * LARGE, 20_000, 2 * LARGE, LARGE];
+      const nodes: number[] = [];
+      for (const [at, length] of lengths.entries()) nodes.push(await fill(length, at + 1));
+      for (const [at, length] of lengths.entries()) {
+        assert.equal(await tasks.value("sum", [new Read(nodes[at])]), length * (at + 1));
+        const got = await driver.link.get(nodes[at]) as { value: Float64Array };
+        assert.ok(got.value.length === length && got.value.every((found) => found === at + 1));
+      }
+      drop(...nodes);
+    });
+
+    it("have several large parts, and small ones between them", async () => {
+      const { node } = await tasks.run("pieces", [[LARGE, 3, 200_001, LARGE + 1]]);
+      const sums = [LARGE, 6, 600_003, 4 * LARGE + 4];
+      assert.deepEqual(await tasks.value("sumPieces", [new Read(node)]), sums);
+      const copy = await tasks.run("same", [new Read(node)]);
+      assert.deepEqual(await tasks.value("sumPieces", [new Read(copy.node)]), sums);
+      drop(node, copy.node);
+    });
+
     it("take those that the host has", async () => {
       const node = driver.link.nextNumber();
       const { encodeValue } = await import("../../backends/ray/cluster/wire.ts");
@@ -142,6 +163,12 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
         assert.equal(await tasks.value("change", [new Read(node)]), length + 60);
         assert.equal(await tasks.value("sum", [new Read(node)]), length);
       }
+    });
+
+    it("are what they were when they were returned", async () => {
+      const { node } = await tasks.run("changeLater", [4 * LARGE]);
+      assert.equal(await tasks.value("sum", [new Read(node)]), 4 * LARGE);
+      drop(node);
     });
 
     it("free the memory of what is dropped", async () => {
@@ -161,6 +188,23 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
       await churn();
       assert.deepEqual(await tasks.value("Keeper.sums", [], { actor }), [LARGE, 2 * LARGE]);
       driver.link.send({ op: "dropActor", actor });
+    });
+
+    it("are an instance's own only until it has made them", async () => {
+      const { node: actor } = await tasks.run("Keeper");
+      const made: number[] = [];
+      for (const value of [1, 2, 3]) {
+        made.push((await tasks.run("Keeper.make", [2 * LARGE, value], { actor })).node);
+      }
+      assert.deepEqual(
+        await tasks.value("Keeper.sums", [], { actor }),
+        [2, 4, 6].map((n) => n * LARGE),
+      );
+      driver.link.send({ op: "dropActor", actor });
+      for (const [at, node] of made.entries()) {
+        assert.equal(await tasks.value("sum", [new Read(node)]), 2 * LARGE * (at + 1));
+      }
+      drop(...made);
     });
 
     it("say which can't leave their process", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -12,14 +12,12 @@ const skip = isThere ? false : "only Deno maps memory, and only on Linux";
 
 describe("Memory that a worker's program shares", { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), "fuse-shared-"));
-  const outbox = join(folder, "outbox");
   const store = join(folder, "store");
   after(() => rmSync(folder, { recursive: true }));
 
   const open = () => {
-    writeFileSync(outbox, "");
     writeFileSync(store, new Uint8Array(BYTES).fill(3));
-    return new SharedMemory(loadSystem()!, outbox);
+    return new SharedMemory(loadSystem()!);
   };
   /** Shows a part of the store to `node`; gives what is let go of after that. */
   const run = async (memory: SharedMemory, pin: number, node: (seen: Uint8Array) => unknown) => {
@@ -58,16 +56,18 @@ describe("Memory that a worker's program shares", { skip }, () => {
     assert.ok(readFileSync(store).every((byte) => byte === 3));
   });
 
-  it("takes results, also after it was shortened", () => {
+  it("copies results into a file, which may become longer", () => {
     const memory = open();
-    const parts = [1, 2].map((byte) => new Uint8Array(100_000 * byte).fill(byte));
-    for (let round = 0; round < 2; round++) {
-      const spans = memory.put(parts);
-      const file = readFileSync(outbox);
-      spans.forEach(([offset, bytes], at) => {
-        assert.deepEqual(new Uint8Array(file.subarray(offset, offset + bytes)), parts[at]);
-      });
-      writeFileSync(outbox, "");
+    for (const [round, fileBytes] of [BYTES, BYTES, 2 * BYTES].entries()) {
+      truncateSync(store, fileBytes);
+      const part = new Uint8Array(BYTES / 2).fill(10 + round);
+      const [offset, end] = [fileBytes - BYTES / 2 - 64, fileBytes - 64];
+      memory.copy(part, store, fileBytes, offset);
+      const file = new Uint8Array(readFileSync(store));
+      assert.equal(file.byteLength, fileBytes);
+      assert.deepEqual(file.subarray(offset, end), part);
+      assert.ok(file[offset - 1] !== 10 + round && file[end] !== 10 + round);
     }
+    assert.throws(() => memory.copy(new Uint8Array(8), join(folder, "none"), 8, 0));
   });
 });

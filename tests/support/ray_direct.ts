@@ -26,6 +26,7 @@ const REPOSITORY = new URL("../../", import.meta.url).href;
 
 const SCRIPTS = [
   ["driver.py", "backends/ray/cluster/driver.py"],
+  ["object_store.py", "backends/ray/cluster/object_store.py"],
   ["place.py", "storage/ray_place.py"],
 ];
 

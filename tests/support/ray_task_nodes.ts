@@ -2,6 +2,7 @@
 
 import { nodeSignal, workflow } from "functionfuse";
 import process from "node:process";
+import { setImmediate } from "node:timers";
 
 const sumOf = (array: Float64Array) => array.reduce((sum, item) => sum + item, 0);
 
@@ -14,6 +15,12 @@ class Keeper {
 
   handOver(array: Float64Array): number {
     return this.#kept.push(structuredClone(array, { transfer: [array.buffer as ArrayBuffer] }));
+  }
+
+  make(length: number, value: number): Float64Array {
+    const made = new Float64Array(length).fill(value);
+    this.#kept.push(made);
+    return made;
   }
 
   sums(): number[] {
@@ -36,6 +43,18 @@ export const definitions = {
   pid: workflow("pid", () => process.pid),
   fill: workflow("fill", (length: number, value: number) => new Float64Array(length).fill(value)),
   sum: workflow("sum", sumOf),
+  pieces: workflow("pieces", (lengths: number[]) => {
+    return lengths.map((length, at) => ({ at, is: new Float64Array(length).fill(at + 1) }));
+  }),
+  sumPieces: workflow("sumPieces", (pieces: { is: Float64Array }[]) => {
+    return pieces.map(({ is }) => sumOf(is));
+  }),
+  changeLater: workflow("changeLater", async (length: number) => {
+    const made = new Float64Array(length).fill(1);
+    await new Promise((done) => setTimeout(done, 20));
+    setImmediate(() => made.fill(0));
+    return made;
+  }),
   change: workflow("change", (array: Float64Array) => {
     array.fill(7, 0, 10);
     return sumOf(array);

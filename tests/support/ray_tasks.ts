@@ -14,7 +14,7 @@ import {
 
 const REPOSITORY = new URL("../../", import.meta.url).href;
 const [LITERAL, VALUE] = [0, 1];
-const METHODS = ["keep", "handOver", "sums", "end", "wait"];
+const METHODS = ["keep", "handOver", "make", "sums", "end", "wait"];
 
 /** Stands for a node's value among arguments. */
 export class Read {

@@ -5,12 +5,10 @@ which runs the nodes. Both speak in frames, whose table is in wire.ts; values ar
 """
 
 import collections
-import ctypes
 import functools
 import io
 import itertools
 import json
-import mmap
 import os
 import pickle
 import queue
@@ -23,13 +21,14 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 import zipfile
 
 import ray
 from ray import exceptions as errors
 from ray._private.ray_logging import global_worker_stdstream_dispatcher
 from ray.experimental import internal_kv
+
+from object_store import Landing, Store, Value
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLUSTER = os.path.join(HERE, "functionfuse", "backends", "ray", "cluster")
@@ -46,7 +45,7 @@ LONGEST_CROWD_S = 0.02
 READ_BYTES = 1 << 16
 # Parts from this size on are shared with the child where that is possible.
 SHARED_BYTES = 1 << 20
-# How long memory of results is kept for the next ones.
+# How long what was shared is kept for the next task.
 IDLE_S = 1.0
 
 
@@ -126,119 +125,24 @@ class Expired(Exception):
 # In Ray's workers
 
 
-class Value:
-    """A node's value in the object store: its pieces, which readers get without a copy."""
-
-    def __init__(self, *parts):
-        self.parts = parts
-
-    def __reduce_ex__(self, protocol):
-        return Value, tuple(pickle.PickleBuffer(part) for part in self.parts)
-
-
-class Outbox:
-    """A file in memory into which the child puts the large parts of results, and from which Ray copies them."""
-
-    def __init__(self):
-        # Not every system has such files; where there are none, all parts travel through the pipe.
-        try:
-            self.file = os.memfd_create("outbox", 0)
-        except (AttributeError, OSError):
-            self.file = None
-        self.map = None
-        # Values whose parts lie in it.
-        self.lent = []
-
-    def parts(self, spans):
-        end = max(offset + size for _, offset, size in spans)
-        if not self.map or len(self.map) < end:
-            self.map = mmap.mmap(self.file, end)
-        view = memoryview(self.map)
-        return [(at, view[offset : offset + size]) for at, offset, size in spans]
-
-    def empty(self):
-        """Gives the memory back, unless Ray has still to copy from it."""
-        if not any(value() for value in self.lent):
-            self.lent, self.map = [], None
-            os.ftruncate(self.file, 0)
-
-    def close(self):
-        if self.file is not None:
-            os.close(self.file)
-
-
-class Buffer(ctypes.Structure):
-    """The beginning of CPython's Py_buffer."""
-
-    _fields_ = [("address", ctypes.c_void_p), ("object", ctypes.py_object), ("rest", ctypes.c_byte * 256)]
-
-
-def address_of(part):
-    found = Buffer()
-    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(part), ctypes.byref(found), 0)
-    address = found.address
-    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(found))
-    return address
-
-
-class Store:
-    """The files of the object store that this process has mapped, where the child may map them too."""
-
-    def __init__(self):
-        self.files = {}
-
-    def find(self, part):
-        """The file that a part of a value lies in, and where; `None` if that can't be known."""
-        address = address_of(part)
-        with open("/proc/self/maps") as lines:
-            for line in lines:
-                span, _, offset, device, inode, *_ = line.split()
-                start, end = (int(place, 16) for place in span.split("-"))
-                if start <= address and address + len(part) <= end and inode != "0":
-                    file = self._open((device, inode))
-                    return file and (file, int(offset, 16) + address - start)
-
-    def _open(self, key):
-        """Its file has no name any more, but Ray's node has it open."""
-        if key not in self.files:
-            try:
-                self.files[key] = next(self._search(*key), None)
-            except OSError:
-                # It belongs to somebody else.
-                self.files[key] = None
-        return self.files[key]
-
-    def _search(self, device, inode):
-        major, minor = (int(number, 16) for number in device.split(":"))
-        wanted = (os.makedev(major, minor), int(inode))
-        for process in ("self", os.getppid()):
-            for name in os.listdir(f"/proc/{process}/fd"):
-                path = f"/proc/{process}/fd/{name}"
-                try:
-                    status = os.stat(path)
-                    if (status.st_dev, status.st_ino) == wanted:
-                        yield os.open(path, os.O_RDONLY)
-                except OSError:
-                    continue
-
-
 class Child:
     """A node.ts, and what it has loaded."""
 
     def __init__(self):
         from_us, self.to_child = os.pipe()
         self.from_child, to_us = os.pipe()
-        self.outbox = Outbox()
-        files = [str(from_us), str(to_us), str(os.getpid()), json.dumps(where()), str(self.outbox.file or "")]
+        # What it waits for once it has told of large parts: what is to become of each.
+        orders, self.orders = os.pipe()
+        files = [str(file) for file in (from_us, to_us, orders)]
         self.process = subprocess.Popen(
-            [*deno_run("node.ts"), *files],
+            [*deno_run("node.ts"), *files, str(os.getpid()), json.dumps(where())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=[file for file in (from_us, to_us, self.outbox.file) if file is not None],
+            pass_fds=[from_us, to_us, orders],
         )
-        os.close(from_us)
-        os.close(to_us)
+        for file in (from_us, to_us, orders):
+            os.close(file)
         self.output = self.process.stdout.fileno()
         self.devices = os.environ.get("CUDA_VISIBLE_DEVICES")
         self.state = "starting"
@@ -248,6 +152,9 @@ class Child:
         self.is_sharing = False
         # Parts of values that the child has mapped: they stay where they are for as long.
         self.pins = {}
+        # Whose the values are of what it runs, to Ray; those that it has copied into the object store.
+        self.owner = None
+        self.landings = {}
         # What was thrown and not caught, if that ends it, as node.ts wrote it.
         self.thrown = []
         self.lines = collections.deque(maxlen=MOST_LINES)
@@ -340,6 +247,7 @@ class Child:
 
     def prepare(self, load):
         """Has it look up what a load says, unless it has."""
+        self.owner = load.owner
         while self.state == "starting":
             self.receive(TELL_AFTER_S)
         if self.load != load.number:
@@ -389,11 +297,50 @@ class Child:
         return {**head, "maps": maps}, sent
 
     def _fetch(self, head, parts):
-        """A report with its large parts."""
-        if head.get("shared"):
-            for at, part in self.outbox.parts(head["shared"]):
-                parts[at] = part
+        """A report with its large parts, except for those of values that are in the object store now."""
+        self.landings, sizes, at = {}, dict(head.get("large", ())), 1
+        # Until it has been told of all of them it does nothing else.
+        self.is_busy = bool(sizes)
+        for number, count in enumerate(head["values"] if sizes else ()):
+            own = {part - at: sizes[part] for part in range(at, at + count) if part in sizes}
+            landing = Landing(parts[at : at + count], own)
+            if own and landing.store(number + 2, self.owner, functools.partial(self._land, at)):
+                self.landings[number] = landing
+            else:
+                for part in own:
+                    parts[at + part] = self._order(at + part)
+            at += count
+        self._end_orders(sizes)
         return head, parts
+
+    def _land(self, first, view, offsets):
+        """Has parts copied to where they are to be in memory of the object store."""
+        file, start = store.find(view) or (None, 0)
+        size = os.fstat(file).st_size if file else 0
+        for part, at in offsets.items():
+            place = {"file": file, "bytes": size, "offset": start + at} if file else None
+            found = self._order(first + part, place)
+            view[at : at + len(found)] = found
+
+    def _order(self, part, place=None):
+        """A part of its report; nothing if it has copied it to a place."""
+        self._tell({"part": part, "to": place})
+        while True:
+            for head, parts in self.receive(TELL_AFTER_S):
+                if head["did"] == "handed":
+                    return parts[0]
+
+    def _end_orders(self, large):
+        if large:
+            self._tell(None)
+        self.is_busy = False
+
+    def _tell(self, order):
+        try:
+            os.write(self.orders, write_json(order).encode())
+        except BrokenPipeError:
+            # Its end is noticed when it is listened to.
+            pass
 
     def abort(self, name, text):
         """What runs is to come to an end: by itself if it listens, else with the child."""
@@ -402,8 +349,9 @@ class Child:
             if self.is_busy:
                 self.send({"do": "abort", "name": name, "text": text})
             while self.is_busy and time.time() < deadline:
-                frames = self.receive(max(0, deadline - time.time()))
-                self.is_busy = not any(head["did"] == "report" for head, _ in frames)
+                for head, _ in self.receive(max(0, deadline - time.time())):
+                    if head["did"] == "report":
+                        self._end_orders(head["large"])
         except Died:
             return
         if self.is_busy:
@@ -417,9 +365,8 @@ class Child:
         self.process.wait()
         self._read_output()
         self.process.stdout.close()
-        os.close(self.to_child)
-        os.close(self.from_child)
-        self.outbox.close()
+        for file in (self.to_child, self.from_child, self.orders):
+            os.close(file)
 
     def end(self):
         """How it ended, for the frame that tells of that."""
@@ -442,6 +389,7 @@ class Load:
 
     def __init__(self, number, *parts):
         self.number = number
+        self.owner = ray.put(None).owner_address()
         self.parts = [bytes(part) for part in parts]
 
 
@@ -471,7 +419,7 @@ def run_here(load, frame, values, keeps=()):
     """What a task does, in a worker: gives the frames for the host, and the values of the task's `returns`."""
     with in_use:
         report, *made = run_task(load, frame, values, keeps)
-        if child and not child.is_over and (child.pins or child.outbox.lent):
+        if child and not child.is_over and child.pins:
             timer = threading.Timer(IDLE_S, tidy_up)
             timer.daemon = True
             timer.start()
@@ -488,7 +436,6 @@ def tidy_up():
     try:
         if lives():
             child.receive(0)
-            child.outbox.empty()
     except Died:
         # The next task starts another one.
         pass
@@ -540,9 +487,7 @@ def run_task(load, frame, values, keeps):
     for count in head["values"]:
         piece = parts[at : at + count]
         at += count
-        made.append(None if count == 0 else keep(piece))
-    if head["shared"]:
-        node.outbox.lent = [weakref.ref(value) for value in made if isinstance(value, Value)]
+        made.append(None if count == 0 else node.landings.pop(len(made), None) or keep(piece))
     return [bytes(parts[0]), *made]
 
 

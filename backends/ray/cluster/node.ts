@@ -1,11 +1,11 @@
 /**
  * What runs the nodes of a Ray worker process, as its child: the node host, reached by frames.
  *
- * Started by driver.py with the folder of the package and the numbers of the files to read from and to write to; standard
- * input and output belong to the nodes.
+ * Started by driver.py with the folder of the package and the numbers of the files to read from, to write to, and to read
+ * from after a report; standard input and output belong to the nodes.
  */
 
-import { openSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { NodeServer } from "../../../core/node_server.ts";
@@ -23,7 +23,9 @@ import {
   decodeValue,
   encodeFrame,
   encodeValue,
+  type FilePlace,
   type NodeFrame,
+  type PartOrder,
   type Received,
   type RunPayload,
   type Where,
@@ -33,10 +35,11 @@ import {
 /** How URLs of modules begin that are part of the package. */
 const PACKAGE = "package:/";
 
-const [folder, from, to, parent, where, outbox] = process.argv.splice(2);
+const [folder, from, to, orders, parent, where] = process.argv.splice(2);
 const root = `${pathToFileURL(folder).href.replace(/\/$/, "")}/`;
 const place: Where = JSON.parse(where);
 const output = openSync(`/dev/fd/${to}`, "w");
+const ordered = openSync(`/dev/fd/${orders}`, "r");
 
 const system = loadSystem();
 const memory = openMemory();
@@ -72,11 +75,15 @@ function say(head: NodeFrame, parts?: Uint8Array[]): void {
 
 function openMemory(): SharedMemory | undefined {
   try {
-    return system && outbox ? new SharedMemory(system, `/dev/fd/${outbox}`) : undefined;
+    return system && new SharedMemory(system);
   } catch {
     // Then all parts travel through the pipe.
     return undefined;
   }
+}
+
+function fileOfWorker(file: string | number): string {
+  return `/proc/${parent}/fd/${file}`;
 }
 
 function takeFrame({ head, parts }: Received<WorkerFrame>): void {
@@ -117,7 +124,7 @@ function start(head: WorkerFrame & { do: "run" }, parts: Uint8Array[]): void {
   memory?.begin();
   try {
     for (const [part, file, offset, bytes, pin] of maps) {
-      parts[part] = memory!.see(`/proc/${parent}/fd/${file}`, [offset, bytes], pin);
+      parts[part] = memory!.see(fileOfWorker(file), [offset, bytes], pin);
     }
   } catch {
     return say({ did: "unmappable" });
@@ -158,14 +165,39 @@ function takeReport(report: ReportMessage): void {
   if (!run?.add(report)) return;
   const { values, parts } = run.write(task, place);
   run = undefined;
-  const large = memory ? parts.flatMap((part, at) => at > 0 && isLarge(part) ? [at] : []) : [];
-  const spans = large.length > 0 ? memory!.put(large.map((at) => parts[at])) : [];
-  for (const at of large) parts[at] = new Uint8Array(0);
-  const shared = spans.map(([offset, bytes], k) => [large[k], offset, bytes] as const);
+  const large = parts.map((part, at) => memory && at > 0 && isLarge(part) ? part : undefined);
+  const sizes = large.flatMap((part, at) => part ? [[at, part.byteLength] as const] : []);
+  for (const [at] of sizes) parts[at] = new Uint8Array();
   // Instances stay; values have been written down.
   server.receive({ type: "run", cuts, calls: [], release });
-  say({ did: "report", values, shared }, parts);
+  say({ did: "report", values, large: sizes }, parts);
+  if (sizes.length > 0) handOver(large);
   if (memory?.isUsed) void tidyUp(memory);
+}
+
+/** Does nothing else meanwhile: nobody is to change what was reported. */
+function handOver(large: readonly (Uint8Array | undefined)[]): void {
+  for (let order = takeOrder(); order; order = takeOrder()) {
+    const { part, to } = order;
+    say({ did: "handed" }, [to && copy(large[part]!, to) ? new Uint8Array() : large[part]!]);
+  }
+}
+
+/** The next one comes once the one before has been carried out. */
+function takeOrder(): PartOrder | null {
+  const bytes = new Uint8Array(1 << 10);
+  const count = readSync(ordered, bytes, 0, bytes.byteLength, null);
+  if (count === 0) process.exit(0);
+  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, count)));
+}
+
+function copy(part: Uint8Array, { file, bytes, offset }: FilePlace): boolean {
+  try {
+    memory!.copy(part, fileOfWorker(file), bytes, offset);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function tidyUp(memory: SharedMemory): Promise<void> {

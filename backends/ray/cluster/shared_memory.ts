@@ -1,8 +1,8 @@
 /**
- * Memory that node.ts has in common with others: a file of its worker's, into which large parts of results are copied, and
- * Ray's object store, whose values are mapped instead of being copied.
+ * Ray's object store as memory that node.ts has in common with others: values are mapped instead of being copied, and large
+ * parts of results are copied to where they are to be.
  *
- * Mapped memory is private: who writes to it writes to a copy of his own. Python keeps the value where it is for as long as
+ * What is mapped of values is private: who writes to it writes to a copy of his own. Python keeps the value where it is for as long as
  * it can be seen here.
  */
 
@@ -16,8 +16,13 @@ export const SHARED_BYTES = 1 << 20;
 /** A part that lies in a file: from where on, and how long it is. */
 export type Span = readonly [offset: number, bytes: number];
 
-const [READ_WRITE, PRIVATE] = [3, 2];
-const [OPEN_TO_READ, OPEN_TO_WRITE] = [0, 2];
+/** A file that is written to, as memory. */
+interface Window {
+  readonly pointer: Pointer;
+  readonly bytes: number;
+}
+const [READ_WRITE, SHARED, PRIVATE] = [3, 1, 2];
+const [OPEN_TO_READ, OPEN_TO_READ_AND_WRITE] = [0, 2];
 /** What offsets are multiples of: the largest pages that Linux has. */
 const PAGE_BYTES = 1 << 16;
 const FAILED = 2n ** 64n - 1n;
@@ -41,63 +46,55 @@ function exposeCollector(): () => void {
 export class SharedMemory {
   readonly #system: System;
   readonly #collect = exposeCollector();
-  readonly #outbox: number;
+  readonly #windows = new Map<string, Window>();
   readonly #files = new Map<string, number>();
   #mappings: Mapping[] = [];
   /** What a run can see: nothing of it is let go of before the run is over. */
   #visible: ArrayBuffer[] = [];
   #hasNew = false;
 
-  /**
-   * @param outbox The path of the worker's file.
-   * @throws {Error} If memory can't be shared.
-   */
-  constructor(system: System, outbox: string) {
+  /** @throws {Error} If memory can't be shared. */
+  constructor(system: System) {
     this.#system = system;
-    this.#outbox = openFile(system, outbox, OPEN_TO_WRITE);
   }
 
-  #map(file: number, offset: number, bytes: number): Pointer {
+  #map(file: number, offset: number, bytes: number, flags: number): Pointer {
     const size = BigInt(bytes);
-    const pointer = this.#system.mmap(null, size, READ_WRITE, PRIVATE, file, BigInt(offset));
+    const pointer = this.#system.mmap(null, size, READ_WRITE, flags, file, BigInt(offset));
     if (addressOf(pointer) === FAILED) {
       throw new Error(`${bytes} bytes can't be mapped.`);
     }
     return pointer;
   }
 
-  /** Copies parts to the outbox, in the place of what was there; gives where each is. */
-  put(parts: readonly Uint8Array[]): Span[] {
-    let end = 0;
-    const spans = parts.map(({ byteLength }): Span => {
-      const offset = end;
-      end = Math.ceil((offset + byteLength) / PAGE_BYTES) * PAGE_BYTES;
-      return [offset, byteLength];
-    });
-    parts.forEach((part, at) => this.#write(part, spans[at][0]));
-    return spans;
+  /**
+   * Copies a part into a file of so many bytes. The file stays mapped, as that is what takes time.
+   *
+   * @throws {Error} If that is not possible.
+   */
+  copy(part: Uint8Array, path: string, fileBytes: number, offset: number): void {
+    let window = this.#windows.get(path);
+    if (window?.bytes !== fileBytes) {
+      const file = this.#open(path, OPEN_TO_READ_AND_WRITE);
+      const pointer = this.#map(file, 0, fileBytes, SHARED);
+      if (window) this.#system.munmap(window.pointer, BigInt(window.bytes));
+      this.#windows.set(path, window = { pointer, bytes: fileBytes });
+    }
+    new Uint8Array(bufferAt(window.pointer, part.byteLength, offset)).set(part);
   }
 
-  /** To write to new memory takes half as long as to map it and to copy. */
-  #write(part: Uint8Array, offset: number): void {
-    let at = 0;
-    while (at < part.byteLength) {
-      const rest = part.subarray(at);
-      const [size, place] = [BigInt(rest.byteLength), BigInt(offset + at)];
-      const written = Number(this.#system.pwrite(this.#outbox, rest, size, place));
-      if (written <= 0) throw new Error(`${size} bytes can't be shared with the worker.`);
-      at += written;
-    }
+  #open(path: string, flags: number): number {
+    const key = `${path} ${flags}`;
+    let file = this.#files.get(key);
+    if (file === undefined) this.#files.set(key, file = openFile(this.#system, path, flags));
+    return file;
   }
 
   /** A part of a file as it is, until `end` says that `pin` is not seen any more. */
   see(path: string, [offset, bytes]: Span, pin: number): Uint8Array {
-    let file = this.#files.get(path);
-    if (file === undefined) {
-      this.#files.set(path, file = openFile(this.#system, path, OPEN_TO_READ));
-    }
+    const file = this.#open(path, OPEN_TO_READ);
     const before = offset % PAGE_BYTES;
-    const pointer = this.#map(file, offset - before, before + bytes);
+    const pointer = this.#map(file, offset - before, before + bytes, PRIVATE);
     const buffer = bufferAt(pointer, bytes, before);
     this.#visible.push(buffer);
     this.#mappings.push({ pin, pointer, bytes: before + bytes, buffer: new WeakRef(buffer) });

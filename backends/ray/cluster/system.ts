@@ -8,7 +8,6 @@ export type Pointer = object | null;
 /** The functions. */
 export interface System {
   open(path: Uint8Array, flags: number): number;
-  pwrite(file: number, from: Uint8Array, bytes: bigint, offset: bigint): number | bigint;
   mmap(
     at: Pointer,
     bytes: bigint,
@@ -37,7 +36,6 @@ export function loadSystem(): System | undefined {
   try {
     return runtime.dlopen(LIBRARY, {
       open: { parameters: ["buffer", "i32"], result: "i32" },
-      pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "isize" },
       mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
       munmap: { parameters: ["pointer", "usize"], result: "i32" },
       poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },

@@ -195,6 +195,19 @@ export type DriverFrame =
   /** The addresses of the machines that don't have the file. */
   | { readonly ev: "seen"; readonly path: string; readonly blind: readonly string[] };
 
+/** A place in a file of the worker's, which has so many bytes. */
+export interface FilePlace {
+  readonly file: number;
+  readonly bytes: number;
+  readonly offset: number;
+}
+
+/** What driver.py says of a large part after a report, as JSON: it is to be copied to a place, or sent. `null` at the end. */
+export interface PartOrder {
+  readonly part: number;
+  readonly to: FilePlace | null;
+}
+
 /** What driver.py says to node.ts, in a worker. */
 export type WorkerFrame =
   /** Body: `LoadItem[]`. */
@@ -230,9 +243,11 @@ export type NodeFrame =
     readonly did: "report";
     /** Of each of `returns`, how many of the parts after the first are its value: none if there is no such value. */
     readonly values: readonly number[];
-    /** Parts that are empty here, as they are in the outbox: which, and where. */
-    readonly shared: readonly (readonly [part: number, offset: number, bytes: number])[];
+    /** Parts that are empty here, as they are yet to be handed over. */
+    readonly large: readonly (readonly [part: number, bytes: number])[];
   }
+  /** Body: the part, unless it is where it was to be. */
+  | { readonly did: "handed" }
   /** What was mapped and is not seen any more. */
   | { readonly did: "freed"; readonly pins: readonly number[] }
   /** What is to be mapped can't be: the worker says it again with all its parts, and maps nothing from then on. */
