@@ -206,9 +206,9 @@ describe("What Ray can't do", options, () => {
         { resources: { _model: 2 } },
         /"big".*2 of "_model".*is 1 of "_model".*--resources='{"_model":2}'/,
       ],
-      [{ resources: { _other: 1 } }, /no machine of it has "_other"/],
-      [{ numGpus: 1 }, /1 GPU.*no machine of it has a GPU/],
-      [{ numCpus: 4, resources: { _model: 1 } }, /4 CPUs.*a machine of it has is 3 CPUs/],
+      [{ resources: { _other: 1 } }, /no machine has "_other"/],
+      [{ numGpus: 1 }, /1 GPU.*no machine has a GPU/],
+      [{ numCpus: 4, resources: { _model: 1 } }, /4 CPUs.*a machine has is 3 CPUs/],
       [
         { numCpus: 3, resources: { _model: 1 } },
         /no machine has all of it: 10\.0\.0\.1 has 3 CPUs; /,

@@ -400,7 +400,7 @@ async function runProgram(
     if (head.op === "hello") {
       const resources = { CPU: 1 };
       const node = { id: "abc", address: "127.0.0.1", alive: true, resources, labels: {} };
-      say({ ev: "cluster", ray: "2.60.0", nodes: [node] });
+      say({ ev: "cluster", ray: "2.60.0", nodes: [node], free: {} });
     }
     says(head, child);
   });

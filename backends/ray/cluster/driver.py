@@ -656,7 +656,8 @@ class Driver:
             self.do_dropActor({"actor": actor}, [], b"")
 
     def do_hello(self, head, parts, frame):
-        self.tell({"ev": "cluster", "ray": ray.__version__, "nodes": [describe(node) for node in ray.nodes()]})
+        nodes = [describe(node) for node in ray.nodes()]
+        self.tell({"ev": "cluster", "ray": ray.__version__, "nodes": nodes, "free": ray.available_resources()})
 
     def do_load(self, head, parts, frame):
         load = Load(head["load"], *parts)

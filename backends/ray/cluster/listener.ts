@@ -85,6 +85,7 @@ export class Listener implements DriverEvents {
     const task = this.#parts.tasks.find(number);
     if (!task) return;
     task.isStarted = true;
+    task.machine = where.node;
     const [first] = task.nodes;
     this.#workers.set(first, this.#nameOf(where));
     if (this.#parts.tasks.of(first) === task) this.#parts.hands.start(first, this.pass);
