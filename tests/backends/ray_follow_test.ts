@@ -156,6 +156,15 @@ describe("The log of a job", () => {
     ],
     ["somebody's stop", { status: "STOPPED" }, [linesOf(RUN)], /was stopped by somebody else/],
     [
+      "somebody's stop, of which the run could tell",
+      { status: "STOPPED" },
+      [linesOf(RUN, {
+        ev: "failed",
+        thrown: packThrown(new DOMException("The run was stopped.", "AbortError")),
+      })],
+      /^The Ray job fuse-1 was stopped by somebody else.* Start the run again: with a storage/,
+    ],
+    [
       "a line that was cut off",
       { status: "FAILED" },
       [[...linesOf(RUN), '\x1eFUSE 2 [{"ev":"resu']],

@@ -67,6 +67,18 @@ describe("What can't be run", { skip }, () => {
     );
   });
 
+  it("is said of a job whose driver finds no place, which Ctrl-C leaves to Ray", async () => {
+    configure("placeless", `ray: { driverArgs: { resources: { _none: 1 } } }`);
+    const config = ["--config", path("placeless.config.ts")];
+    const ended = await workspace.fuse(
+      ["run", FILE, "--backend", "ray", "--address", cluster.address, ...config],
+      "has not begun for",
+    );
+    assert.equal(ended.code, 130, ended.stderr);
+    assert.match(ended.stderr, /^warning: The Ray job fuse-\S+ has not begun for .*'driverArgs'/m);
+    assert.match(ended.stderr, /^warning: The Ray job fuse-\S+ was stopped but has not ended yet/m);
+  });
+
   it("is said of a module that only the cluster's machines can't import", async () => {
     for (const program of ["host", "node"]) {
       workspace.write(
