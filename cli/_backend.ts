@@ -124,7 +124,7 @@ function checkFlags(backend: string, flags: BackendFlags): void {
 }
 
 function addResource(text: string, resources: Record<string, number> = {}): Record<string, number> {
-  const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?(?:e\d+)?)$/i.exec(text) ?? [];
   if (name === undefined) {
     throw new InvalidArgumentError("It must be a name and an amount, as in _model=1.");
   }
