@@ -39,6 +39,10 @@ describe("What can't be run", { skip }, () => {
       ["exit", /^error: .*"deadly".* exit code 3/],
       ["kill", /^error: .*"deadly".* SIGKILL/],
       ["worker", /^error: .*"deadly".*The worker is gone/],
+      [
+        "late",
+        /^error: .*"deadly".*The worker is gone: .* It ran on [\d.]+, process \d+\. .*\n {4}the last words before late\n$/,
+      ],
       ["memory", /^error: .*"deadly".* (?:memory|SIG)/],
     ];
     for (const [what, message] of cases) {
@@ -48,7 +52,7 @@ describe("What can't be run", { skip }, () => {
       assert.equal(ended.code, 4, ended.stderr);
       assert.match(errorOf(ended), message);
       // Ray tries again what it sees die itself.
-      assert.equal(readNotes(log).length, what === "worker" ? 4 : 1, what);
+      assert.equal(readNotes(log).length, what === "worker" || what === "late" ? 4 : 1, what);
       if (what !== "worker") continue;
       const said = ended.stderr.split("\n").filter((line) => line.startsWith("(raylet) "));
       assert.ok(said.some((line) => /A worker died.* Worker PID: \d+/.test(line)), ended.stderr);
