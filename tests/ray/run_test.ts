@@ -218,6 +218,11 @@ describe("Without a cluster", () => {
       [["alone.ts", "--backend", "ray", "--workers", "2"], /--workers is for workers, and a Ray/],
       [["alone.ts", "--attach", "x"], /leave out alone\.ts/],
       [[], /Which workflow\?/],
+      [
+        ["alone.ts", "--backend", "ray", "--address", "ftp://x"],
+        /^error: The address of .*"ftp:\/\/x"\.$/m,
+      ],
+      [["--attach", "x", "--address", "head:99999"], /^error: The address of .*"head:99999"\.$/m],
     ];
     for (const [args, message] of cases) {
       const { code, stderr } = await workspace.fuse(["run", "--no-config", ...args]);
