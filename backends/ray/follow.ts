@@ -37,6 +37,9 @@ const CHATTER =
 const ADVICE =
   / To troubleshoot the problem, .*?(?= Worker IP address: | Worker PID: |$)| Worker port: \d+| Worker exit type: \w+|(?<=\.) Some common causes include: .*$/g;
 
+// The same of the program that a job is started by: ids, and what may have been.
+const DETAILS = /^\t\w+: .*\n|(?<=\.) Some common causes include: [^]*$/gm;
+
 /** A job as far as it has been followed. */
 export class FollowedJob {
   /** How many nodes were not run as their stored values are right. */
@@ -187,14 +190,18 @@ export class FollowedJob {
 
   #unexpected({ status, message }: RayJob): EngineError {
     if (status === "STOPPED") return this.#stopped();
-    const said = message === "" ? "" : ` Ray says: ${message.trim().slice(0, 1_000)}`;
+    const words = message.replaceAll(DETAILS, "").trim().slice(0, 1_000);
+    const said = words === "" ? "" : ` Ray says: ${words}`;
+    const why = message.startsWith("Job supervisor actor died")
+      ? " Memory may have run out on that machine, or room on its disk."
+      : "";
     const lines = this.#lastLines.length === 0
       ? ""
       : `\nIts last lines are:\n${this.#lastLines.map((line) => `  ${line}`).join("\n")}`;
     return new EngineError(
       `The Ray job ${this.#id} has ended without a result. See ${
         this.#client.jobPage(this.#id)
-      }.${said}${lines}`,
+      }.${said}${why}${lines}`,
     );
   }
 }

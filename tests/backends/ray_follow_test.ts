@@ -149,6 +149,17 @@ describe("The log of a job", () => {
       /fuse-1 has ended without a result\. See http:\/\/head\/#\/jobs\/fuse-1\. Ray says: runtime_env/,
     ],
     [
+      "a supervisor that dies",
+      {
+        status: "FAILED",
+        message:
+          "Job supervisor actor died: The actor died.\n\tclass_name: JobSupervisor\n\tip: 10.0.0.1\n" +
+          "The actor is dead. End of file. Some common causes include: (1) memory.\n(2) ray stop.",
+      },
+      [],
+      /Ray says: Job supervisor actor died: The actor died\.\nThe actor is dead\. End of file\. Memory may have run out on that machine, or room on its disk\.$/,
+    ],
+    [
       "a driver that gives up",
       { status: "FAILED" },
       [["There is no Deno on 10.0.0.1: install it there."]],
