@@ -125,6 +125,11 @@ describe("A run on Ray whose nodes wait", () => {
     scene.sent.set(0, "machine 7");
     assert.deepEqual(await scene.at(505), []);
     assert.match((await scene.at(540))[0], /has begun .* 35 s: "node 0" and "node 1" wait for/);
+    // What the host runs itself may take its time.
+    scene.sent.clear();
+    assert.deepEqual(await scene.at(800), []);
+    scene.sent.set(0, undefined);
+    assert.deepEqual(await scene.at(850), []);
     scene.waiting = [];
     const { looks } = scene;
     assert.deepEqual(await scene.at(900), []);

@@ -103,9 +103,11 @@ export class Lookout {
   /** How long nothing has run of what was sent. */
   #quietFor(machines: Machines, nowMs: number): number {
     const { tasks } = this.#parts;
+    const sent = tasks.all();
     const alive = new Set(machines.map(({ id }) => id));
-    const runs = tasks.all().some((task) => task.machine !== undefined && alive.has(task.machine));
-    if (runs) this.#quiet = undefined;
+    const runs = ({ machine }: { machine: string | undefined }) =>
+      machine !== undefined && alive.has(machine);
+    if (sent.length === 0 || sent.some(runs)) this.#quiet = undefined;
     else if (this.#quiet?.ended !== tasks.endedCount) {
       this.#quiet = { sinceMs: nowMs, ended: tasks.endedCount };
     }
