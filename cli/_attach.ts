@@ -2,6 +2,7 @@
 
 import { attach, type AttachedResult } from "../backends/ray/attach.ts";
 import type { RaySettings } from "../config.ts";
+import { checkCluster } from "./_cluster.ts";
 import { type ConfigFlags, loadConfig } from "./_config.ts";
 import { listenForInterrupt } from "./_exit.ts";
 import { writeOut } from "./_output.ts";
@@ -17,14 +18,15 @@ interface AttachFlags extends ConfigFlags {
 /** Follows a job, and prints its values as the run would have. Ctrl-C ends the following, not the job. */
 export async function attachRun(id: string, flags: AttachFlags): Promise<void> {
   const interrupt = listenForInterrupt();
-  const progress = createProgress({ location: () => undefined });
+  const progress = createProgress({});
   redirectConsole(progress.log);
   try {
     const found = await loadConfig(flags, { folder: ".", check: flags.check });
     const { address, token, headers }: RaySettings = found?.config.ray ?? {};
+    const connection = { address: flags.address ?? address, token, headers };
+    checkCluster(connection);
     const result = await attach({
-      id,
-      connection: { address: flags.address ?? address, token, headers },
+      ...{ id, connection },
       signal: interrupt(),
       plugins: [progress.plugin],
       log: progress.log,

@@ -1,12 +1,12 @@
 /** Which backend a run has, and what there is for its nodes: by flags, else by the configuration. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
 import { ParallelWorkflow } from "../backends/parallel.ts";
 import type { Backend, BackendOptions } from "../core/backend.ts";
 import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
+import { checkCluster, isThisMachine } from "./_cluster.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { SHOWN } from "./_values.ts";
 import type { ChosenWorkflow, WorkflowFlags } from "./_workflow.ts";
@@ -60,10 +60,10 @@ export function chooseStorage(
 ): Storage | undefined {
   const { storage } = options;
   const isNamed = flags.storage !== undefined || config.storage !== undefined;
-  if (isNamed || (flags.backend ?? config.backend) !== "ray") return storage;
-  const address = flags.address ?? config.ray?.address ?? process.env.RAY_API_SERVER_ADDRESS ??
-    process.env.RAY_ADDRESS ?? "auto";
-  if (/^(?:\w+:\/\/)?(?:auto|127\.|localhost|\[::1\])/.test(address)) return storage;
+  if ((flags.backend ?? config.backend) !== "ray") return storage;
+  const { address, token, headers } = config.ray ?? {};
+  const url = checkCluster({ address: flags.address ?? address, token, headers });
+  if (isNamed || isThisMachine(url)) return storage;
   warn(
     "Results are not kept, as the cluster's machines can't reach this folder: name a place that they reach (--storage).",
   );
@@ -124,7 +124,7 @@ function checkFlags(backend: string, flags: BackendFlags): void {
 }
 
 function addResource(text: string, resources: Record<string, number> = {}): Record<string, number> {
-  const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  const [, name, amount] = /^(.+)=(\d+(?:\.\d+)?(?:e\d+)?)$/i.exec(text) ?? [];
   if (name === undefined) {
     throw new InvalidArgumentError("It must be a name and an amount, as in _model=1.");
   }

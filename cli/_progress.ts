@@ -19,8 +19,8 @@ export interface Progress {
 
 /** What to show. */
 export interface ProgressOptions {
-  /** Tells where results are kept, for the summary; `undefined` if nowhere. */
-  location(): string | undefined;
+  /** Tells where results are kept, for the summary; `undefined` if nowhere. Left out where that is not known. */
+  location?(): string | undefined;
 }
 
 // Why a node of a first run runs.
@@ -104,13 +104,14 @@ class ProgressState {
   }
 
   get #location(): string | undefined {
-    return this.#options.location();
+    return this.#options.location?.();
   }
 
   summary({ durationMs, ran, read, reused }: RunEnd): string {
     const took = showDuration(durationMs);
     if (this.#location === undefined) {
-      return `${count(ran, "node")} ran in ${took}; nothing is stored.`;
+      const kept = this.#options.location ? "; nothing is stored" : "";
+      return `${count(ran, "node")} ran in ${took}${kept}.`;
     }
     if (ran === 0) {
       const all = reused === 1 ? "its result is" : `all ${count(reused, "result")} are`;

@@ -7,7 +7,7 @@ import { type Environment, findAddress, findHeaders, findToken } from "./address
 import { isBusy, isPassing, RayConnection } from "./connection.ts";
 import { notRay, notReached, refused, tooOld, tooSlow, unknownJob } from "./errors.ts";
 import type { HttpReply } from "./http.ts";
-import { followLog } from "./job_log.ts";
+import { followLog, type LogReader } from "./job_log.ts";
 import { chooseMachine, readMachines } from "./machines.ts";
 import {
   describeJob,
@@ -218,8 +218,12 @@ export class RayClient {
    *
    * @returns What the cluster knows of the job at its end.
    */
-  follow(id: string, { signal }: RayCallOptions = {}): AsyncGenerator<string[], RayJob> {
+  follow(
+    id: string,
+    { signal, onPending }: RayCallOptions & Pick<LogReader, "onPending"> = {},
+  ): AsyncGenerator<string[], RayJob> {
     return followLog(id, {
+      onPending,
       job: () => this.job(id, { signal }),
       read: (nodeId, file, lines) => this.#readLines(nodeId, file, { lines, signal }),
       signal,

@@ -15,6 +15,8 @@ export interface LogReader {
   /** The last lines of a file of a node's logs, -1 for all; `undefined` if it can't be had. */
   read(nodeId: string, file: string, lines: number): Promise<Uint8Array | undefined>;
   readonly signal?: AbortSignal;
+  /** Told now and then, ever less often, for how long the job has not begun. */
+  onPending?(ms: number): void;
 }
 
 const SHORTEST_PAUSE_MS = 100;
@@ -23,6 +25,7 @@ const GROWTH = 1.4;
 const STATUS_AFTER_MS = 1_000;
 /** So often the log of an ended job is tried to be read. */
 const LAST_READS = 5;
+const FIRST_PENDING_MS = 20_000;
 /** Lines that are read beside those that are known. */
 const FEWEST_LINES = 50;
 const MOST_KNOWN_BYTES = 256 * 1024;
@@ -33,7 +36,9 @@ export async function* followLog(id: string, reader: LogReader): AsyncGenerator<
   const log = new GrowingLog();
   const file = `job-driver-${id}.log`;
   let job = await reader.job();
-  let askedMs = performance.now();
+  const startedMs = performance.now();
+  let askedMs = startedMs;
+  let pendingMs = FIRST_PENDING_MS;
   let pauseMs = SHORTEST_PAUSE_MS;
   let lastReads = LAST_READS;
   while (true) {
@@ -41,6 +46,10 @@ export async function* followLog(id: string, reader: LogReader): AsyncGenerator<
     if (job.driverNodeId === undefined || performance.now() - askedMs >= STATUS_AFTER_MS) {
       job = await reader.job();
       askedMs = performance.now();
+    }
+    if (job.status === "PENDING" && askedMs - startedMs >= pendingMs) {
+      reader.onPending?.(askedMs - startedMs);
+      pendingMs *= 2;
     }
     const nodeId = job.driverNodeId;
     const lines = nodeId === undefined

@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineError, UnsupportedError } from "../core/errors.ts";
+import type { Reference } from "../core/carried.ts";
+import { EMBEDDED_SOURCES, PLUGIN_PLACES } from "./_embedded.ts";
 
 /** The folder of the package that has them. */
 export const LIBRARY_FOLDER = "functionfuse";
@@ -23,6 +25,9 @@ export const LIBRARY_ENTRIES: Readonly<Record<string, string>> = {
 
 const ROOT = new URL("../", import.meta.url).href;
 const ROOMS = ["core", "encoding", "code", "ray", "backends", "plugins", "storage"];
+// Modules beside them.
+const ENTRIES = ["mod", "config", "testing"];
+const MANIFEST = "package.json";
 // What Ray runs, and by which names.
 const SCRIPTS: Readonly<Record<string, string>> = {
   "driver.py": "backends/ray/cluster/driver.py",
@@ -49,10 +54,36 @@ export interface LibrarySources {
 /**
  * Reads them: from where this very module is.
  *
- * @throws {UnsupportedError} In an executable, which has them not as files.
+ * @throws {UnsupportedError} In an executable that was made without them.
  */
 export async function readLibrary(): Promise<LibrarySources> {
   if (/^https?:/.test(ROOT)) return await pointToLibrary();
+  const sources = readSources();
+  const ending = sources.has("mod.ts") ? ".ts" : ".js";
+  const files = new Map<string, Uint8Array>();
+  for (const [path, bytes] of sources) {
+    if (path !== MANIFEST) files.set(`${LIBRARY_FOLDER}/${path}`, bytes);
+  }
+  for (const [name, path] of Object.entries(SCRIPTS)) files.set(name, sources.get(path)!);
+  // They are started by the names that they have in the source.
+  if (ending !== ".ts") {
+    for (const path of PROGRAMS) files.set(...stub(path, `./${path}${ending}`));
+  }
+  const imports = entries((path) => `./${LIBRARY_FOLDER}/${path}${ending}`);
+  const manifest = sources.get(MANIFEST);
+  return { files, imports, packages: manifest ? readPackages(manifest) : {} };
+}
+
+/**
+ * The library's files by their paths from its root: its modules, what Ray runs, and of the npm package its manifest.
+ *
+ * @throws {UnsupportedError} Where they are not to be had.
+ */
+export function readSources(): Map<string, Uint8Array> {
+  if (EMBEDDED_SOURCES) {
+    const texts = Object.entries(EMBEDDED_SOURCES);
+    return new Map(texts.map(([path, text]) => [path, new TextEncoder().encode(text)]));
+  }
   const root = ROOT.startsWith("file:") ? fileURLToPath(ROOT) : "";
   const ending = [".ts", ".js"].find((ending) => existsSync(join(root, `mod${ending}`)));
   if (
@@ -63,23 +94,15 @@ export async function readLibrary(): Promise<LibrarySources> {
         "use fuse by Deno or Bun, or the npm package.",
     );
   }
-  const files = new Map<string, Uint8Array>();
-  const add = (path: string, place = `${LIBRARY_FOLDER}/${path}`) =>
-    files.set(place, readFileSync(join(root, path)));
   const isSource = (path: string) =>
     path.endsWith(".py") || path.endsWith(ending) && !path.endsWith(".d.ts");
-  for (const room of ROOMS) {
-    const paths = readdirSync(join(root, room), { recursive: true, encoding: "utf8" });
-    for (const path of paths.filter(isSource)) add(`${room}/${path.replaceAll("\\", "/")}`);
-  }
-  for (const name of ["mod", "config", "testing"]) add(name + ending);
-  for (const [name, path] of Object.entries(SCRIPTS)) add(path, name);
-  // They are started by the names that they have in the source.
-  if (ending !== ".ts") {
-    for (const path of PROGRAMS) files.set(...stub(path, `./${path}${ending}`));
-  }
-  const imports = entries((path) => `./${LIBRARY_FOLDER}/${path}${ending}`);
-  return { files, imports, packages: ending === ".ts" ? {} : readPackages(root) };
+  const paths = ROOMS.flatMap((room) =>
+    readdirSync(join(root, room), { recursive: true, encoding: "utf8" }).filter(isSource)
+      .map((path) => `${room}/${path.replaceAll("\\", "/")}`)
+  );
+  for (const name of ENTRIES) paths.push(name + ending);
+  if (ending !== ".ts") paths.push(MANIFEST);
+  return new Map(paths.map((path) => [path, readFileSync(join(root, path))]));
 }
 
 /** Of a library that was imported by its URL, only what starts it: the rest is found there. */
@@ -106,8 +129,8 @@ const entries = (targetOf: (path: string) => string) =>
   Object.fromEntries(Object.entries(LIBRARY_ENTRIES).map(([name, path]) => [name, targetOf(path)]));
 
 /** The npm package names what it needs, with its versions, in one place. */
-function readPackages(root: string): Record<string, string> {
-  const { dependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+function readPackages(manifest: Uint8Array): Record<string, string> {
+  const { dependencies = {} } = JSON.parse(new TextDecoder().decode(manifest));
   return Object.fromEntries(
     Object.entries(dependencies).flatMap(([name, version]) => [
       [name, `npm:${name}@${version}`],
@@ -119,4 +142,13 @@ function readPackages(root: string): Record<string, string> {
 /** The place in the package of a module of this library. */
 export function libraryPlace(url: string): string {
   return `${LIBRARY_FOLDER}/${url.slice(ROOT.length)}`;
+}
+
+/** By what something is found in the package: of this library's own plugins, the place in the source that is there. */
+export function inSource(reference: Reference): Reference {
+  const own = `package:/${LIBRARY_FOLDER}/`;
+  if (reference.kind !== "plugin" || !reference.module.startsWith(own)) return reference;
+  if (!Object.hasOwn(PLUGIN_PLACES, reference.name)) return reference;
+  const { path, ordinal } = PLUGIN_PLACES[reference.name];
+  return { ...reference, module: own + path, ordinal };
 }

@@ -10,6 +10,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { findBun } from "../cli/find_bun.ts";
+import { readSources } from "../ray/library_sources.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -18,7 +19,8 @@ const BY_URL = ["backends/parallel/thread.ts", "backends/parallel/child.ts", "cl
 
 /** Deno's compiler takes the runtime of executables from the network, once. */
 async function compileByDeno(outfile: string): Promise<void> {
-  const included = BY_URL.flatMap((path) => ["--include", join(ROOT, path)]);
+  const included = [...BY_URL, ...readSources().keys()]
+    .flatMap((path) => ["--include", join(ROOT, path)]);
   const { code, stderr } = await $`${process.execPath} compile --quiet --no-check --allow-all \
     --exclude-unused-npm ${included} --output ${outfile} ${join(ROOT, "cli.ts")}`
     .stdout("inheritPiped").stderr("piped").noThrow();

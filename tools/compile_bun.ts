@@ -15,6 +15,7 @@ import "../plugins/mod.ts";
 import { listCarried } from "../core/carried.ts";
 import type { CodePrint } from "../core/storage.ts";
 import { readCode } from "../code/mod.ts";
+import { readSources } from "../ray/library_sources.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const EMBEDDED = process.platform === "win32" ? "file:///B:/~BUN/root/" : "file:///$bunfs/root/";
@@ -41,13 +42,30 @@ async function readStockPrints(): Promise<Record<string, CodePrint>> {
   return Object.fromEntries(origins.map(({ name }, at) => [name, prints[at]]));
 }
 
+const placeOf = (path: string) => relative(ROOT, path).replaceAll("\\", "/");
+
+/** What machines of a Ray cluster are sent, and where in it they find the stock plugins. */
+function writeEmbedded(): string {
+  const decoder = new TextDecoder();
+  const sources = [...readSources()].map(([path, bytes]) => [path, decoder.decode(bytes)]);
+  const plugins = listCarried().filter(({ kind }) => kind === "plugin")
+    .map(({ name, module, ordinal }) => [name, { path: placeOf(fileURLToPath(module!)), ordinal }]);
+  return `export const EMBEDDED_SOURCES = ${JSON.stringify(Object.fromEntries(sources))};
+export const PLUGIN_PLACES = ${JSON.stringify(Object.fromEntries(plugins))};`;
+}
+
 /** Our modules with their places and, as Bun numbers classes of one name, with the names of classes written out. */
 async function keepOurs(build: Build): Promise<void> {
-  const prints = `export const STOCK_PRINTS = ${JSON.stringify(await readStockPrints())};`;
+  // What is read from files elsewhere.
+  const given = new Map([
+    ["code/_stock.ts", `export const STOCK_PRINTS = ${JSON.stringify(await readStockPrints())};`],
+    ["ray/_embedded.ts", writeEmbedded()],
+  ]);
   build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
-    const place = relative(ROOT, path).replaceAll("\\", "/");
+    const place = placeOf(path);
     if (place.startsWith("..") || place.includes("node_modules/")) return undefined;
-    if (place === "code/_stock.ts") return { contents: prints, loader: "ts" };
+    const instead = given.get(place);
+    if (instead !== undefined) return { contents: instead, loader: "ts" };
     const text = readFileSync(path, "utf8");
     const names = [...text.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name]) =>
       `Object.defineProperty(${name}, "name", { value: "${name}", configurable: true });`

@@ -28,6 +28,7 @@ export type RunStarted = RunEvent & { readonly ev: "run" };
 
 const MOST_LAST_LINES = 20;
 const LONGEST_STOP_MS = 60_000;
+const LONGEST_PENDING_STOP_MS = 5_000;
 const ASK_AFTER_MS = 300;
 // What Ray's own programs tell of every job.
 const CHATTER =
@@ -35,6 +36,9 @@ const CHATTER =
 // What Ray adds to what it says of a worker that died: where to look, ids, and what may have been.
 const ADVICE =
   / To troubleshoot the problem, .*?(?= Worker IP address: | Worker PID: |$)| Worker port: \d+| Worker exit type: \w+|(?<=\.) Some common causes include: .*$/g;
+
+// The same of the program that a job is started by: ids, and what may have been.
+const DETAILS = /^\t\w+: .*\n|(?<=\.) Some common causes include: [^]*$/gm;
 
 /** A job as far as it has been followed. */
 export class FollowedJob {
@@ -62,7 +66,10 @@ export class FollowedJob {
    * @throws {EngineError} If the job has ended in another way, or can't be followed.
    */
   async follow(signal: AbortSignal | undefined): Promise<unknown[]> {
-    const lines = this.#client.follow(this.#id, { signal });
+    const lines = this.#client.follow(this.#id, {
+      signal,
+      onPending: (ms) => this.#tellPending(ms),
+    });
     while (true) {
       const { done, value } = await lines.next();
       if (done) return await this.#finish(value, signal);
@@ -73,18 +80,30 @@ export class FollowedJob {
   /** Stops the job, and waits until nothing of it runs any more. */
   async stop(): Promise<void> {
     await this.#client.stop(this.#id);
-    const deadline = performance.now() + LONGEST_STOP_MS;
-    while (!(await this.#client.job(this.#id)).isOver) {
-      if (performance.now() > deadline) {
-        this.#followers.warn(
-          `The Ray job ${this.#id} was stopped but has not ended for ${
-            LONGEST_STOP_MS / 1_000
-          } s: look at ${this.#client.jobPage(this.#id)}.`,
-        );
-        return;
-      }
+    const stoppedMs = performance.now();
+    while (true) {
+      const { isOver, status } = await this.#client.job(this.#id);
+      if (isOver) return;
+      const ms = performance.now() - stoppedMs;
+      // Ray itself can't stop what it has not begun.
+      if (ms > (status === "PENDING" ? LONGEST_PENDING_STOP_MS : LONGEST_STOP_MS)) break;
       await delay(ASK_AFTER_MS);
     }
+    this.#followers.warn(
+      `The Ray job ${this.#id} was stopped but has not ended yet: look at ${
+        this.#client.jobPage(this.#id)
+      }. One that has not begun ends as soon as Ray has what it waits for, or gives up.`,
+    );
+  }
+
+  #tellPending(ms: number): void {
+    this.#followers.warn(
+      `The Ray job ${this.#id} has not begun for ${
+        Math.round(ms / 1_000)
+      } s: it waits for what 'driverArgs' asks for, or for what 'runtimeEnv' has installed. See \`ray status\` and ${
+        this.#client.jobPage(this.#id)
+      }.`,
+    );
   }
 
   #read(line: string): void {
@@ -148,22 +167,41 @@ export class FollowedJob {
 
   async #finish(job: RayJob, signal: AbortSignal | undefined): Promise<unknown[]> {
     const end = this.#end;
-    if (end?.ev === "failed") throw localize(unpackThrown(end.thrown), this.#followers.folderUrl);
+    if (end?.ev === "failed") {
+      const thrown = unpackThrown(end.thrown);
+      // It was told to stop, and not by this client: that would not be here any more.
+      if ((thrown as Error | undefined)?.name === "AbortError") throw this.#stopped();
+      throw localize(thrown, this.#followers.folderUrl);
+    }
     if (end === undefined) throw this.#unexpected(job);
     const { node_id, file, bytes } = end;
     const packed = await this.#client.download(node_id, file, { bytes, signal });
     return unpackValue(packed) as unknown[];
   }
 
+  #stopped(): EngineError {
+    return new EngineError(
+      `The Ray job ${this.#id} was stopped by somebody else, by \`ray job stop\` or in the dashboard. Start the run again: ` +
+        `with a storage, what is finished is not computed again. See ${
+          this.#client.jobPage(this.#id)
+        }.`,
+    );
+  }
+
   #unexpected({ status, message }: RayJob): EngineError {
-    const page = this.#client.jobPage(this.#id);
-    const said = message === "" ? "" : ` Ray says: ${message.trim().slice(0, 1_000)}`;
+    if (status === "STOPPED") return this.#stopped();
+    const words = message.replaceAll(DETAILS, "").trim().slice(0, 1_000);
+    const said = words === "" ? "" : ` Ray says: ${words}`;
+    const why = message.startsWith("Job supervisor actor died")
+      ? " Memory may have run out on that machine, or room on its disk."
+      : "";
     const lines = this.#lastLines.length === 0
       ? ""
       : `\nIts last lines are:\n${this.#lastLines.map((line) => `  ${line}`).join("\n")}`;
-    const what = status === "STOPPED"
-      ? "was stopped by somebody else"
-      : "has ended without a result";
-    return new EngineError(`The Ray job ${this.#id} ${what}. See ${page}.${said}${lines}`);
+    return new EngineError(
+      `The Ray job ${this.#id} has ended without a result. See ${
+        this.#client.jobPage(this.#id)
+      }.${said}${why}${lines}`,
+    );
   }
 }

@@ -13,6 +13,7 @@ import type { Storage, StorageSpec } from "../../core/storage.ts";
 import { VERSION } from "../../core/version.ts";
 import { encodeValue } from "../../encoding/mod.ts";
 import { packValue, unpackValue } from "../../encoding/packed.ts";
+import { inSource } from "../../ray/library_sources.ts";
 
 /** A run on its way to a cluster. */
 export interface RunRecord {
@@ -55,12 +56,17 @@ export async function describeRun(
   prepare?: (modules: readonly string[]) => Promise<void>,
 ): Promise<RunRecord> {
   const { graph, storage, workflowName, rule, rerun, scope, onFailure } = request;
+  const way = { prepare, urlOf, findUnfit };
+  const { items, ...described } = await recordGraph(graph, initializeOnHost(graph), way);
   return {
     version: VERSION,
     runtime: RUNTIME,
     workflowName,
     storage: storage && specOf(storage),
-    graph: await recordGraph(graph, initializeOnHost(graph), { prepare, urlOf, findUnfit }),
+    graph: {
+      ...described,
+      items: items.map((item) => ({ ...item, reference: inSource(item.reference) })),
+    },
     reuse: rule,
     rerun,
     scope,

@@ -1,6 +1,6 @@
 /**
  * How the digits are classified by `fuse run examples/mnist/workflow.ts`: the engineer's side, of which the workflow knows
- * nothing. Flags beat it: with `--resource models=8`, say, up to eight models are made at a time.
+ * nothing. Flags beat it: with `--resource memory=4e9`, say, up to eight models are made at a time.
  */
 
 import { definePlugin } from "functionfuse";
@@ -26,11 +26,11 @@ const slowest = definePlugin("slowest", (options: { count: number }) => {
 const MODELS = "forest_train|softmax_fit_.*|principal_axes|knn_predict";
 
 export default defineConfig({
-  // However many cores there are, memory has room for four models at a time.
-  resources: { models: 4 },
+  // However many cores there are, memory has room for four models at a time. Machines of a cluster know how much they have.
+  resources: { memory: 2e9 },
   observers: [slowest({ count: 3 })],
   rules: [
-    { query: MODELS, remoteArgs: { resources: { models: 1 }, maxRetries: 1 } },
+    { query: MODELS, remoteArgs: { memory: 5e8, maxRetries: 1 } },
     // The package of digits may be on its way to the disk.
     { query: "load", remoteArgs: { maxRetries: 3, retryDelayMs: 1_000 } },
     // Training draws by generators of its own. Should a library ever ask Math.random, runs still agree.

@@ -206,9 +206,9 @@ describe("What Ray can't do", options, () => {
         { resources: { _model: 2 } },
         /"big".*2 of "_model".*is 1 of "_model".*--resources='{"_model":2}'/,
       ],
-      [{ resources: { _other: 1 } }, /no machine of it has "_other"/],
-      [{ numGpus: 1 }, /1 GPU.*no machine of it has a GPU/],
-      [{ numCpus: 4, resources: { _model: 1 } }, /4 CPUs.*a machine of it has is 3 CPUs/],
+      [{ resources: { _other: 1 } }, /no machine has "_other"/],
+      [{ numGpus: 1 }, /1 GPU.*no machine has a GPU/],
+      [{ numCpus: 4, resources: { _model: 1 } }, /4 CPUs.*a machine has is 3 CPUs/],
       [
         { numCpus: 3, resources: { _model: 1 } },
         /no machine has all of it: 10\.0\.0\.1 has 3 CPUs; /,
@@ -227,6 +227,20 @@ describe("What Ray can't do", options, () => {
       });
       assert.deepEqual(ray.tasks, []);
     }
+  });
+
+  it("is told without what Ray says of every death, but with the place", async () => {
+    const ray = new FakeRay();
+    const text =
+      "The actor died unexpectedly before finishing this task. The actor is dead because its worker process has died. " +
+      "Worker exit type: SYSTEM_ERROR Worker exit detail: Worker unexpectedly exits with a connection error code 2. End of file. " +
+      "Some common causes include: (1) the process was killed by the OOM killer due to high memory usage, (2) ray stop";
+    ray.fail = () => ({ kind: "died", text });
+    const { cause } = await failure(ray.workflow(nodes.sum(1)).run());
+    assert.match(
+      (cause as WorkerError).message,
+      /^The worker is gone: The actor is dead: its worker process has died\. Worker exit detail: [^:]*\. End of file\. It ran on 10\.0\.0\.1, process 7\. Workers are /,
+    );
   });
 
   it("ends the run with what it says, and no retry", async () => {

@@ -149,12 +149,32 @@ describe("The log of a job", () => {
       /fuse-1 has ended without a result\. See http:\/\/head\/#\/jobs\/fuse-1\. Ray says: runtime_env/,
     ],
     [
+      "a supervisor that dies",
+      {
+        status: "FAILED",
+        message:
+          "Job supervisor actor died: The actor died.\n\tclass_name: JobSupervisor\n\tip: 10.0.0.1\n" +
+          "The actor is dead. End of file. Some common causes include: (1) memory.\n(2) ray stop.",
+      },
+      [],
+      /Ray says: Job supervisor actor died: The actor died\.\nThe actor is dead\. End of file\. Memory may have run out on that machine, or room on its disk\.$/,
+    ],
+    [
       "a driver that gives up",
       { status: "FAILED" },
       [["There is no Deno on 10.0.0.1: install it there."]],
       /Its last lines are:\n {2}There is no Deno on 10\.0\.0\.1/,
     ],
     ["somebody's stop", { status: "STOPPED" }, [linesOf(RUN)], /was stopped by somebody else/],
+    [
+      "somebody's stop, of which the run could tell",
+      { status: "STOPPED" },
+      [linesOf(RUN, {
+        ev: "failed",
+        thrown: packThrown(new DOMException("The run was stopped.", "AbortError")),
+      })],
+      /^The Ray job fuse-1 was stopped by somebody else.* Start the run again: with a storage/,
+    ],
     [
       "a line that was cut off",
       { status: "FAILED" },

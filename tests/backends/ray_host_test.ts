@@ -373,8 +373,10 @@ if (import.meta.url.includes("unpacked")) {
 async function runProgram(
   project: Project,
   target: Target,
-  { options = {}, blind = [], says = () => {} }: {
+  { options = {}, logs = folder, blind = [], says = () => {} }: {
     options?: Partial<BackendOptions>;
+    /** Where results go. */
+    logs?: string;
     /** Machines that don't have a folder that this one has. */
     blind?: readonly string[];
     /** Answers what the host says. */
@@ -391,7 +393,7 @@ async function runProgram(
     for (const piece of encodeFrame(head, parts)) child.stdin!.write(piece);
   };
   const job = `job${count++}`;
-  say({ ev: "run", folder, node: "abc", job }, [record]);
+  say({ ev: "run", folder: logs, node: "abc", job }, [record]);
   const frames: HostFrame[] = [];
   const receive = decodeFrames<HostFrame>(({ head }) => {
     frames.push(head);
@@ -400,7 +402,7 @@ async function runProgram(
     if (head.op === "hello") {
       const resources = { CPU: 1 };
       const node = { id: "abc", address: "127.0.0.1", alive: true, resources, labels: {} };
-      say({ ev: "cluster", ray: "2.60.0", nodes: [node] });
+      say({ ev: "cluster", ray: "2.60.0", nodes: [node], free: {} });
     }
     says(head, child);
   });
@@ -431,6 +433,22 @@ describe("The program of a run's host", { skip: !isDeno }, () => {
     assert.equal(readFileSync(join(folder, file)).byteLength, bytes);
     assert.deepEqual(end.frames.map(({ op }) => op), ["see", "stop"]);
     assert.equal(end.said, "");
+  });
+
+  it("says that a result can't be written there", async () => {
+    const { makers } = (await project).module;
+    const path = join(folder, "program full");
+    const storage = new FileStorage({ path });
+    const target = makers.sum([1, 2]).setName("sum");
+    await requestOf(target, { storage }).wf.run();
+    const logs = join(folder, "no", "such", "logs");
+    const end = await runProgram(await project, target, { options: { storage }, logs });
+    assert.equal(end.code, 1);
+    assert.ok(isFuseError(end.failure, "EngineError"), end.said);
+    assert.match(
+      end.failure.message,
+      /its result of \d+ bytes .*no\/such\/logs.*: ENOENT\. .* room/,
+    );
   });
 
   it("refuses a folder that not all machines share", async () => {

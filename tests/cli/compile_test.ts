@@ -40,7 +40,15 @@ describe("deno task compile", { skip }, () => {
     assert.match(stderr, /fuse: \d+\.\d MB, made by deno\./);
     const made = readFileSync(outfile);
     for (
-      const part of ["thread.ts", "child.ts", "_worker.ts", "random_state.ts", "@viz-js", "h5wasm"]
+      const part of [
+        "thread.ts",
+        "child.ts",
+        "_worker.ts",
+        "ray_place.py",
+        "random_state.ts",
+        "@viz-js",
+        "h5wasm",
+      ]
     ) {
       assert.ok(made.includes(part), part);
     }

@@ -3,28 +3,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { type Published, servePublished } from "../support/published.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const skip = process.versions.deno ? false : "Bun imports no modules by URL";
-
-const { publish }: { publish: { include: string[] } } = JSON.parse(
-  readFileSync(join(ROOT, "deno.json"), "utf8"),
-);
-
-/** Whether users get a file of the project. */
-function isPublished(path: string): boolean {
-  if (!path.endsWith(".ts")) return false;
-  return publish.include.some((entry) =>
-    entry.endsWith("/") ? path.startsWith(entry) : path === entry
-  );
-}
 
 /** What users' own servers have beside it. */
 const SHARED = `
@@ -32,30 +19,17 @@ import { workflow } from "../mod.ts";
 export const sum = workflow("sum", (a: number, b: number) => a + b);
 `;
 
-const server = createServer((request, response) => {
-  const path = new URL(request.url!, "http://x").pathname.slice(1);
-  const found = path === "shared/sum.ts"
-    ? SHARED
-    : isPublished(path)
-    ? readFileSync(join(ROOT, path))
-    : undefined;
-  if (found === undefined) missed.push(path);
-  response.writeHead(found === undefined ? 404 : 200, { "content-type": "application/typescript" });
-  response.end(found);
-});
-/** What was asked for in vain. */
-const missed: string[] = [];
-
 const folder = mkdtempSync(join(tmpdir(), "functionfuse-url-"));
 after(() => rmSync(folder, { recursive: true }));
-before(() => new Promise<void>((done) => server.listen(0, "127.0.0.1", done)));
-after(() => new Promise((done) => server.close(done)));
+let server: Published;
+before(async () => void (server = await servePublished({ "shared/sum.ts": SHARED })));
+after(() => server.close());
 
 let count = 0;
 
 /** Runs a script of a folder of its own; `SERVER` in it is the server's URL. */
 function runScript(text: string, flags: readonly string[] = ["-A"]) {
-  const at = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const at = server.host;
   const home = join(folder, String(count++));
   mkdirSync(home);
   writeFileSync(join(home, "script.ts"), text.replaceAll("SERVER", `http://${at}`));
@@ -176,5 +150,5 @@ console.log(await new ParallelWorkflow(where(), { workflowName: "url" }).run());
     assert.deepEqual(await runScript(text, flags), { stdout: "true\n", stderr: "" });
   });
 
-  after(() => assert.deepEqual(missed, [], "nothing was asked for that users do not get"));
+  after(() => assert.deepEqual(server.missed, [], "nothing was asked for that users do not get"));
 });

@@ -173,6 +173,31 @@ describe("A run that loses", { skip }, () => {
     assert.equal(await run, expected(size));
   });
 
+  it("the only machine with what a node needs says so, and goes on when there is one again", async () => {
+    const log = path("missing.log");
+    const warnings: string[] = [];
+    const gpu = { resources: { _rare: 1 } };
+    const machine = await cluster.addNode(gpu);
+    const { address } = cluster;
+    const wf = new RayWorkflow(step(log, "rare", 2_000, 7, []).setName("rare"), {
+      ...{ workflowName: "missing", address, onLog },
+      onWarning: (warning) => void warnings.push(warning),
+    });
+    wf.query("rare").setRemoteArgs(gpu);
+    const run = wf.run();
+    run.catch(() => {});
+    await waitForNote(log, isAtWork);
+    await machine.kill();
+    await until("a warning", LONGEST_MS, () => warnings.length > 0);
+    assert.match(
+      warnings[0],
+      /^"rare" waits for .*"_rare": now no machine has "_rare" .*setRemoteArgs\.$/,
+    );
+    const again = await cluster.addNode(gpu);
+    assert.equal((await run)[0], 7);
+    await again.kill();
+  });
+
   it("its client goes on, and another process gets its result", async () => {
     const log = path("attached.log");
     const { process: client, ended } = fuseRun(workspace, cluster, log, "short");

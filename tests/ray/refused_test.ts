@@ -39,6 +39,10 @@ describe("What can't be run", { skip }, () => {
       ["exit", /^error: .*"deadly".* exit code 3/],
       ["kill", /^error: .*"deadly".* SIGKILL/],
       ["worker", /^error: .*"deadly".*The worker is gone/],
+      [
+        "late",
+        /^error: .*"deadly".*The worker is gone: .* It ran on [\d.]+, process \d+\. .*\n {4}the last words before late\n$/,
+      ],
       ["memory", /^error: .*"deadly".* (?:memory|SIG)/],
     ];
     for (const [what, message] of cases) {
@@ -48,7 +52,7 @@ describe("What can't be run", { skip }, () => {
       assert.equal(ended.code, 4, ended.stderr);
       assert.match(errorOf(ended), message);
       // Ray tries again what it sees die itself.
-      assert.equal(readNotes(log).length, what === "worker" ? 4 : 1, what);
+      assert.equal(readNotes(log).length, what === "worker" || what === "late" ? 4 : 1, what);
       if (what !== "worker") continue;
       const said = ended.stderr.split("\n").filter((line) => line.startsWith("(raylet) "));
       assert.ok(said.some((line) => /A worker died.* Worker PID: \d+/.test(line)), ended.stderr);
@@ -65,6 +69,18 @@ describe("What can't be run", { skip }, () => {
       errorOf(ended),
       /^error: Node "greedy" can never run on this cluster: .*"_none".*--resources='{"_none":1}'`\.\n$/,
     );
+  });
+
+  it("is said of a job whose driver finds no place, which Ctrl-C leaves to Ray", async () => {
+    configure("placeless", `ray: { driverArgs: { resources: { _none: 1 } } }`);
+    const config = ["--config", path("placeless.config.ts")];
+    const ended = await workspace.fuse(
+      ["run", FILE, "--backend", "ray", "--address", cluster.address, ...config],
+      "has not begun for",
+    );
+    assert.equal(ended.code, 130, ended.stderr);
+    assert.match(ended.stderr, /^warning: The Ray job fuse-\S+ has not begun for .*'driverArgs'/m);
+    assert.match(ended.stderr, /^warning: The Ray job fuse-\S+ was stopped but has not ended yet/m);
   });
 
   it("is said of a module that only the cluster's machines can't import", async () => {

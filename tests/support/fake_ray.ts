@@ -90,6 +90,7 @@ export class FakeRay {
             ...{ id: `machine ${i}`, address: `10.0.0.${i + 1}`, alive: true, labels: {} },
             resources,
           })),
+          free: {},
         });
       case "load":
         this.#names = new Map(

@@ -111,7 +111,17 @@ function fromExecutable(
 
 /** When any of the sources was changed last. */
 function changedAt(): number {
-  const folders = ["backends", "cli", "core", "plugins", "storage", "tools"];
+  const folders = [
+    "backends",
+    "cli",
+    "code",
+    "core",
+    "encoding",
+    "plugins",
+    "ray",
+    "storage",
+    "tools",
+  ];
   const files = folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .map((path) => join(ROOT, folder, path))

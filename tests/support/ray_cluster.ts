@@ -118,7 +118,7 @@ export class RayCluster {
   /** Starts a cluster: a head with `_model`, and a node with `_disk`, unless other nodes are wanted. */
   static async start(options: RayClusterOptions = {}): Promise<RayCluster> {
     // Sockets have long names in there, and names of sockets must be short.
-    return await RayCluster.#startIn(mkdtempSync("/tmp/fuse-ray-"), options);
+    return await RayCluster.#startTwice(mkdtempSync("/tmp/fuse-ray-"), options);
   }
 
   /**
@@ -134,9 +134,16 @@ export class RayCluster {
       await until("the shared Ray cluster", LONGEST_START_MS, () => existsSync(record));
       return new RayCluster(JSON.parse(readFileSync(record, "utf8")));
     }
-    const cluster = await RayCluster.#startIn(folder, {});
+    const cluster = await RayCluster.#startTwice(folder, {});
     writeFileSync(record, JSON.stringify(cluster.#record()));
     return cluster;
+  }
+
+  static async #startTwice(folder: string, options: RayClusterOptions): Promise<RayCluster> {
+    return await twice("A Ray cluster", async () => {
+      mkdirSync(folder, { recursive: true });
+      return await RayCluster.#startIn(folder, options);
+    });
   }
 
   static async #startIn(folder: string, options: RayClusterOptions): Promise<RayCluster> {
@@ -177,6 +184,14 @@ export class RayCluster {
 
   /** Starts one more node. */
   async addNode(options: RayNodeOptions = {}): Promise<RayNode> {
+    return await twice("A Ray node", () => this.#addOnce(options), () => this.#hasHead());
+  }
+
+  async #hasHead(): Promise<boolean> {
+    return await isListening(Number(this.gcsAddress.split(":")[1]));
+  }
+
+  async #addOnce(options: RayNodeOptions): Promise<RayNode> {
     const name = `node-${Math.random().toString(36).slice(2, 8)}`;
     const node = await this.#start(name, options, [
       ...["--address", this.gcsAddress],
@@ -283,6 +298,21 @@ interface StateOfNode {
 function idOf(pid: number): string | undefined {
   const raylet = processesBelow(pid).find(({ command }) => /\/raylet --/.test(command));
   return raylet && /--node_id=(\w+)/.exec(raylet.command)?.[1];
+}
+
+/** Starts something, and once more if that fails, as it does at times on a busy machine. */
+async function twice<T>(
+  what: string,
+  start: () => Promise<T>,
+  mayHelp: () => boolean | Promise<boolean> = () => true,
+): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!await mayHelp()) throw error;
+    console.warn(`${what} is started once more: ${(error as Error).message.trimEnd()}`);
+    return await start();
+  }
 }
 
 /** Waits for something. */

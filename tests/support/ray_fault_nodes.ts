@@ -118,15 +118,19 @@ export const busy = workflow("busy", async (log: string, label: string, listens:
   while (performance.now() < end) if (listens) await delay(100);
 });
 
-/** Ends its program, or the worker that has that, or has too little memory. */
-export const die = workflow("die", (log: string, how: "exit" | "kill" | "worker" | "memory") => {
+/** Ends its program, or the worker that has that, at once or when it has been heard, or has too little memory. */
+export const die = workflow("die", async (
+  log: string,
+  how: "exit" | "kill" | "worker" | "late" | "memory",
+) => {
   note(log, "begin", how);
   console.error(`the last words before ${how}`);
+  if (how === "late") await delay(1_500);
   if (how === "exit") process.exit(3);
   if (how === "memory") return Array.from({ length: 1e8 }, (_, i) => ({ i })).length;
   const pid = how === "kill" ? process.pid : process.ppid;
   spawnSync("kill", ["-9", String(pid)]);
-  return new Promise<number>(() => {});
+  return await new Promise<number>(() => {});
 });
 
 /** By what `fuse run` is asked to do. */

@@ -602,7 +602,8 @@ class Driver:
             self.do_dropActor({"actor": actor}, [], b"")
 
     def do_hello(self, head, parts, frame):
-        self.tell({"ev": "cluster", "ray": ray.__version__, "nodes": [describe(node) for node in ray.nodes()]})
+        nodes = [describe(node) for node in ray.nodes()]
+        self.tell({"ev": "cluster", "ray": ray.__version__, "nodes": nodes, "free": ray.available_resources()})
 
     def do_load(self, head, parts, frame):
         load = Load(head["load"], *parts)
@@ -667,7 +668,7 @@ class Driver:
             reads = [node for node in head["reads"] if node in self.refs]
             more["lost"] = [node for node in reads if self.refs[node].hex() == found] or head["reads"]
         elif kind == "died" and "actor" in head:
-            more["lost"] = [head["actor"]]
+            more = {**find_place(error), **more, "lost": [head["actor"]]}
         return fail(head, kind, brief(error), **more)
 
     def do_put(self, head, parts, frame):
@@ -744,6 +745,12 @@ def brief(error):
     lines = [line.strip() for line in str(error).splitlines()]
     words = " ".join(line for line in lines if line and not re.match(r"(\w+): ", line))
     return words.split(" There are some potential root causes")[0][:600] or type(error).__name__
+
+
+def find_place(error):
+    """Where an actor ran, if Ray says so of one that died."""
+    ip, pid = (re.search(rf"^\s*{key}: (\S+)$", str(error), re.MULTILINE) for key in ("ip", "pid"))
+    return {"where": {"node": "", "ip": ip[1], "pid": int(pid[1])}} if ip and pid else {}
 
 
 def describe(node):

@@ -18,6 +18,7 @@ import { type Batch, Grouping } from "./grouping.ts";
 import { Homes } from "./homes.ts";
 import { HostWork } from "./host_work.ts";
 import { Listener } from "./listener.ts";
+import { Lookout } from "./lookout.ts";
 import { countCpus, NeedsOfNodes } from "./needs.ts";
 import { TaskWriter } from "./task_writer.ts";
 import { Tasks } from "./tasks.ts";
@@ -77,8 +78,6 @@ interface Parts {
 const WINDOW = 10_000;
 // Microtasks from a node's promise to the run's taking note of it; one with a time limit has the most.
 const HOPS = 6;
-// Clusters grow and shrink by machines.
-const LOOK_EVERY_MS = 5_000;
 // So long it is waited for that what was cancelled has come to its end.
 const LONGEST_END_MS = 15_000;
 
@@ -96,14 +95,13 @@ class RayExecutor implements Executor {
   readonly #failures: Failures;
   readonly #host: HostWork;
   readonly #listener: Listener;
+  readonly #lookout: Lookout;
   /** Ready nodes that were not looked at yet. */
   readonly #queue: number[] = [];
   #pass!: Pass;
   #isStopped = false;
   #isDispatching = false;
   #broken: Broken | undefined;
-  /** When it is to be looked at next how large the cluster is. */
-  #lookAt = performance.now() + LOOK_EVERY_MS;
 
   constructor(setup: ExecutorSetup, { driver, options, cluster, needs, loading, load }: Parts) {
     const { graph, readsBack } = setup;
@@ -141,6 +139,15 @@ class RayExecutor implements Executor {
       schedule: () => this.#schedule(),
       breakDown: (broken) => this.#breakDown(broken),
     });
+    this.#lookout = new Lookout({
+      ...{ graph, driver, needs, tasks, warn: setup.warn },
+      waiting: () => hands.all().filter((i) => !homes.isHosted(i)),
+      seen: (cluster) => {
+        grouping.cpus = countCpus(cluster);
+        this.#schedule();
+      },
+    });
+    this.#lookout.begin();
     driver.events = this.#listener;
     if (driver.end !== undefined) this.#listener.ended(driver.end);
   }
@@ -221,17 +228,6 @@ class RayExecutor implements Executor {
     for (const batch of this.#grouping.take(this.#pass, isWaiting)) this.#send(batch);
     this.#host.pump(this.#pass);
     this.#homes.refs.tidy();
-    if (this.#grouping.isFull && performance.now() > this.#lookAt) void this.#look();
-  }
-
-  /** Looks how large the cluster is now. */
-  async #look(): Promise<void> {
-    this.#lookAt = performance.now() + LOOK_EVERY_MS;
-    try {
-      this.#grouping.cpus = countCpus(await this.#driver.hello());
-    } catch {
-      // There is no driver any more, of which all hear.
-    }
   }
 
   /** Whether a node may be sent before the run asks for it. */
@@ -285,6 +281,7 @@ class RayExecutor implements Executor {
   }
 
   async close(): Promise<void> {
+    this.#lookout.end();
     this.stop();
     for (const task of this.#tasks.all()) this.#tasks.cancel(task);
     await this.#tasks.waitForNone(LONGEST_END_MS);

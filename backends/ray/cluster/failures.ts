@@ -14,8 +14,12 @@ export interface Verdict {
   readonly error?: unknown;
 }
 
-// Which files of which machine, it does not say.
-const RAYS_ADVICE = / Check python-core-worker\S* files for more information\.?/;
+// What Ray adds to what happened: files of machines that it does not name, what it calls it, and what may have been.
+const RAYS_ADVICE =
+  / Check python-core-worker\S* files for more information\.?| Worker exit type: \w+| Some common causes include: .*$/g;
+// How Ray begins what it says of any actor that died.
+const PREAMBLE =
+  /^The actor died unexpectedly before finishing this task\. The actor is dead because (?=\w)/;
 const GONE_ADVICE =
   "Workers are killed where memory runs out: say with setRemoteArgs how much the node needs, or see the " +
   "job's events and logs in Ray's dashboard.";
@@ -141,7 +145,7 @@ export class Failures {
 
   #gone({ text, lines, where }: FailedFrame): WorkerError {
     const place = where ? ` It ran on ${where.ip}, process ${where.pid}.` : "";
-    const said = text.replace(RAYS_ADVICE, "");
+    const said = text.replaceAll(RAYS_ADVICE, "").replace(PREAMBLE, "The actor is dead: ");
     const message = `The worker is gone: ${said}${place} ${GONE_ADVICE}${showLines(lines)}`;
     return new WorkerError(message, { lastLines: lines });
   }

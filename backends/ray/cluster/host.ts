@@ -5,7 +5,7 @@
  * log, by which the client is told what happens.
  */
 
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -106,10 +106,27 @@ async function carryOut(): Promise<void> {
     signal: cancelling.signal,
   });
   const file = `fuse_result_${job}.bin`;
-  await writeFile(join(folder, file), packed);
+  await keepResult(join(folder, file), packed);
   isOver = true;
   lines.add({ ev: "result", file, node_id: node, bytes: packed.byteLength });
   lines.flush();
+}
+
+/** The client takes it from there. */
+async function keepResult(path: string, packed: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, packed);
+  } catch (error) {
+    // What is there of it would only take more of the room that is missing.
+    await rm(path, { force: true }).catch(() => {});
+    throw new EngineError(
+      `The run has come to its end, but its result of ${packed.byteLength} bytes can't be written to ${path} on the machine ` +
+        `of the job: ${
+          (error as NodeJS.ErrnoException).code ?? error
+        }. See to it that there is room in Ray's folder, and ` +
+        "start the run again: with a storage, what is finished is not computed again.",
+    );
+  }
 }
 
 /** By its bare name, so that it is the same library that the workflow's modules import. */

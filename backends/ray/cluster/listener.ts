@@ -43,6 +43,8 @@ export interface ListenerParts {
 
 // What a node takes at least of which it is told that it runs.
 const RUNNING_MS = 1_000;
+// How much of what a worker said last is shown if it dies.
+const MOST_LINES = 20;
 // How much of Ray's ids tells its nodes apart.
 const SHORT_ID = 8;
 
@@ -53,6 +55,8 @@ export class Listener implements DriverEvents {
   readonly #parts: ListenerParts;
   /** Of each node that ran in the cluster, where. */
   readonly #workers = new Map<number, string>();
+  /** What workers have said since they began what they do. */
+  readonly #lastLines = new Map<string, string[]>();
   readonly #isIpUnique: boolean;
 
   constructor(setup: ExecutorSetup, parts: ListenerParts) {
@@ -85,6 +89,7 @@ export class Listener implements DriverEvents {
     const task = this.#parts.tasks.find(number);
     if (!task) return;
     task.isStarted = true;
+    task.machine = where.node;
     const [first] = task.nodes;
     this.#workers.set(first, this.#nameOf(where));
     if (this.#parts.tasks.of(first) === task) this.#parts.hands.start(first, this.pass);
@@ -100,6 +105,7 @@ export class Listener implements DriverEvents {
     const task = this.#take(number);
     if (!task) return;
     const worker = this.#nameOf(where);
+    this.#lastLines.delete(worker);
     const sizes = new Map(held);
     const { length } = report.values;
     forEachReported(report, (entry) => {
@@ -178,7 +184,7 @@ export class Listener implements DriverEvents {
   failed(frame: DriverFrame & { ev: "failed" }, thrown: ThrownRecord | undefined): void {
     const task = this.#take(frame.task);
     if (!task) return;
-    const verdict = this.#parts.failures.judge(task, frame, thrown);
+    const verdict = this.#parts.failures.judge(task, this.#withLines(frame), thrown);
     // Of what ran ahead, what was lost must not count.
     this.#parts.hands.forget((i, value) => value === HELD && frame.lost.includes(i));
     if (!("error" in verdict)) return this.#again(task, task.nodes);
@@ -188,13 +194,29 @@ export class Listener implements DriverEvents {
     }
   }
 
+  /** With a worker's last lines, which it can't tell itself any more if all of it is gone. */
+  #withLines<F extends DriverFrame & { ev: "failed" }>(frame: F): F {
+    if (!frame.where) return frame;
+    const worker = this.#nameOf(frame.where);
+    const lines = this.#lastLines.get(worker);
+    this.#lastLines.delete(worker);
+    return lines && frame.lines.length === 0 ? { ...frame, lines } : frame;
+  }
+
+  #remember(worker: string, text: string): void {
+    const lines = [...this.#lastLines.get(worker) ?? [], ...text.replace(/\n$/, "").split("\n")];
+    this.#lastLines.set(worker, lines.slice(-MOST_LINES));
+  }
+
   /** Nodes that have not run wait again. */
   #again(task: RayTask, nodes: readonly number[]): void {
     for (const i of nodes) if (this.#parts.tasks.leave(i, task)) this.#parts.again(i);
   }
 
   log({ node, text, where }: DriverFrame & { ev: "log" }): void {
-    this.#parts.onLog(node < 0 ? undefined : node, text, this.#nameOf(where));
+    const worker = this.#nameOf(where);
+    this.#remember(worker, text);
+    this.#parts.onLog(node < 0 ? undefined : node, text, worker);
   }
 
   ended(why: string): void {

@@ -4,6 +4,7 @@ import { EngineError } from "../../../core/errors.ts";
 import { type Graph, settingsOf } from "../../../core/graph.ts";
 import type { Policy, RemoteArgs } from "../../../core/policy.ts";
 import type { Cluster } from "./driver_link.ts";
+import { type Amounts, amountsOf, fitsOn, keyOf, tooMuch } from "./shortage.ts";
 import type { RayOptions } from "./wire.ts";
 
 /** What one node needs. */
@@ -17,9 +18,6 @@ export interface Needs {
 
 // How often Ray runs a task again whose worker or machine died.
 const MAX_RETRIES = 3;
-// Ray counts in ten-thousandths.
-const PARTS = 10_000;
-
 const PLAIN = needsOf({ numCpus: 1 }, undefined);
 
 /** The needs of one graph's nodes. */
@@ -86,18 +84,22 @@ export class NeedsOfNodes {
     const fitting = new Set<string>();
     for (let i = 0; i < nodes.length; i++) {
       if (!settingsOf(this.#graph, i)?.policy) continue;
-      const isInstance = nodes[i].definition.kind === "constructor";
-      const options = isInstance ? this.ofInstance(i) : this.of(i).options;
-      refuseReserved(nodes[i].name, options);
-      const amounts = amountsOf(options);
-      const key = JSON.stringify([...amounts]);
+      refuseReserved(nodes[i].name, this.of(i).options);
+      const amounts = this.amountsOf(i);
+      const key = keyOf(amounts);
       if (fitting.has(key)) continue;
       fitting.add(key);
-      const fits = alive.some(({ resources }) =>
-        [...amounts].every(([name, amount]) => inParts(amount) <= inParts(resources[name] ?? 0))
-      );
-      if (!fits) throw tooMuch(nodes[i].name, amounts, alive);
+      if (!fitsOn(alive, amounts)) throw tooMuch(nodes[i].name, amounts, alive);
     }
+  }
+
+  /** What one machine must have for a node to begin; of a call, its instance must have found that. */
+  amountsOf(i: number): Amounts {
+    const { nodes, instances } = this.#graph;
+    const instance = nodes[i].definition.kind === "constructor" ? i : instances[i];
+    if (instance < 0) return amountsOf(this.of(i).options);
+    const amounts = amountsOf(this.ofInstance(instance));
+    return amounts.size > 0 ? amounts : amountsOf(PLAIN.options);
   }
 }
 
@@ -135,17 +137,6 @@ function most(amounts: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.max(...known);
 }
 
-function amountsOf({ num_cpus, num_gpus, memory, resources }: RayOptions): Map<string, number> {
-  const all = { CPU: num_cpus, GPU: num_gpus, memory, ...resources };
-  return new Map(
-    Object.entries(all).filter((entry): entry is [string, number] => (entry[1] ?? 0) > 0),
-  );
-}
-
-function inParts(amount: number): number {
-  return Math.round(amount * PARTS);
-}
-
 // What Ray has options for.
 const RESERVED: Readonly<Record<string, string>> = {
   CPU: "numCpus",
@@ -164,67 +155,4 @@ function refuseReserved(name: string, { resources = {} }: RayOptions): void {
       RESERVED[found]
     }' in setRemoteArgs.`,
   );
-}
-
-function tooMuch(
-  name: string,
-  amounts: ReadonlyMap<string, number>,
-  alive: Cluster["nodes"],
-): EngineError {
-  const largest = (resource: string) =>
-    Math.max(0, ...alive.map(({ resources }) => resources[resource] ?? 0));
-  const over = [...amounts].filter(([resource, amount]) =>
-    inParts(amount) > inParts(largest(resource))
-  );
-  const shown = over.length > 0 ? over : [...amounts];
-  const needed = shown.map(([resource, amount]) => show(resource, amount)).join(" and ");
-  const what = over.length > 0
-    ? shown.map(([resource]) => atMost(resource, largest(resource))).join(", and ")
-    : `no machine has all of it: ${alive.map(showMachine).join("; ")}`;
-  return new EngineError(
-    `Node ${
-      JSON.stringify(name)
-    } can never run on this cluster: it needs ${needed}, and ${what}. ` +
-      `Lower what it needs by setRemoteArgs, or start a Ray node that has it, by \`ray start --address=… ${
-        flags(shown)
-      }\`.`,
-  );
-}
-
-function atMost(resource: string, amount: number): string {
-  return amount === 0
-    ? `no machine of it has ${resource === "memory" ? "memory for that" : nameOf(resource)}`
-    : `the most that a machine of it has is ${show(resource, amount)}`;
-}
-
-function nameOf(resource: string): string {
-  if (resource === "CPU" || resource === "GPU") return `a ${resource}`;
-  return `"${resource}"`;
-}
-
-function show(resource: string, amount: number): string {
-  if (resource === "CPU" || resource === "GPU") {
-    return `${amount} ${resource}${amount === 1 ? "" : "s"}`;
-  }
-  return resource === "memory" ? `${amount} bytes of memory` : `${amount} of "${resource}"`;
-}
-
-function showMachine({ address, resources }: Cluster["nodes"][number]): string {
-  const own = Object.entries(resources).filter(([name]) =>
-    !name.startsWith("node:") && name !== "object_store_memory"
-  );
-  return `${address} has ${own.map(([name, amount]) => show(name, amount)).join(", ")}`;
-}
-
-function flags(amounts: readonly (readonly [string, number])[]): string {
-  const own: Record<string, number> = {};
-  const said: string[] = [];
-  for (const [resource, amount] of amounts) {
-    if (resource === "CPU") said.push(`--num-cpus=${Math.ceil(amount)}`);
-    else if (resource === "GPU") said.push(`--num-gpus=${Math.ceil(amount)}`);
-    else if (resource === "memory") said.push(`--memory=${amount}`);
-    else own[resource] = amount;
-  }
-  if (Object.keys(own).length > 0) said.push(`--resources='${JSON.stringify(own)}'`);
-  return said.join(" ");
 }

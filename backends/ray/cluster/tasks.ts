@@ -16,6 +16,8 @@ export interface RayTask extends Batch {
   readonly actor: number;
   readonly returns: ReadonlySet<number>;
   isStarted: boolean;
+  /** Ray's id of the machine that it runs on, if it is known to run. */
+  machine: string | undefined;
   isCancelled: boolean;
 }
 
@@ -37,6 +39,7 @@ export class Tasks {
   /** By their nodes, as long as these are waited for. */
   readonly #byNode = new Map<number, RayTask>();
   #tellNone: () => void = () => {};
+  #endedCount = 0;
 
   constructor(parts: TasksParts) {
     this.#parts = parts;
@@ -45,6 +48,11 @@ export class Tasks {
   /** The task that a node was sent with and has not been heard of. */
   of(i: number): RayTask | undefined {
     return this.#byNode.get(i);
+  }
+
+  /** How many are over. */
+  get endedCount(): number {
+    return this.#endedCount;
   }
 
   /** All that are on their way. */
@@ -79,6 +87,7 @@ export class Tasks {
       actor,
       returns: new Set(returns),
       isStarted: false,
+      machine: undefined,
       isCancelled: false,
     };
     this.#tasks.set(number, task);
@@ -94,6 +103,7 @@ export class Tasks {
   /** A task is over. */
   ended(task: RayTask): void {
     this.#tasks.delete(task.number);
+    this.#endedCount++;
     if (this.#tasks.size === 0) this.#tellNone();
   }
 

@@ -168,7 +168,13 @@ export type DriverFrame =
     /** The job's id, for names of files. */
     readonly job: string;
   }
-  | { readonly ev: "cluster"; readonly ray: string; readonly nodes: readonly ClusterNode[] }
+  | {
+    readonly ev: "cluster";
+    readonly ray: string;
+    readonly nodes: readonly ClusterNode[];
+    /** What nobody uses now of what they have altogether. */
+    readonly free: Readonly<Record<string, number>>;
+  }
   | { readonly ev: "started"; readonly task: number; readonly at: number; readonly where: Where }
   /** `node` is -1 for what a worker says outside a node. */
   | { readonly ev: "log"; readonly node: number; readonly text: string; readonly where: Where }
