@@ -141,11 +141,8 @@ export class Listener implements DriverEvents {
       return this.#withhold(i, task, problem);
     }
     if (isHeld) return { value: HELD };
-    const { readsBack } = this.#setup;
-    // It is here: its readers get it from here, unless that were too much.
-    if (readsBack || this.#parts.writer.isLight(i, value, this.pass.readersLeft(i))) {
-      this.#parts.homes.refs.drop(i);
-    }
+    // It is here, and nowhere else.
+    this.#parts.homes.refs.drop(i);
     return { value: task.returns.has(i) || value !== undefined ? value : HELD };
   }
 

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { CallReader } from "../../../core/calls.ts";
+import { isSmall } from "../../../core/holdings.ts";
 import { forEachReported } from "../../../core/report.ts";
 import type { LoadItem, LoadProblem, ProgramItem, ReportMessage } from "../../../core/protocol.ts";
 import {
@@ -43,8 +44,8 @@ export class NodeRun {
   }
 
   /**
-   * What there is to tell, as the frame for the host: values that are kept are written down each for itself, and in the
-   * report only if small.
+   * What there is to tell, as the frame for the host: small values are in the report, and others, which are kept, are
+   * written down each for itself.
    */
   write(task: number, where: Where): { values: number[]; parts: Uint8Array[] } {
     const held: [number, number][] = [];
@@ -53,9 +54,10 @@ export class NodeRun {
     for (const node of this.#returns) {
       const position = this.nodes.indexOf(node);
       const written = this.#encode(position);
-      values.push(written);
       const bytes = written.reduce((sum, { byteLength }) => sum + byteLength, 0);
-      if (inline + bytes <= INLINE_BYTES) inline += bytes;
+      const isInline = inline + bytes <= INLINE_BYTES;
+      values.push(isInline ? [] : written);
+      if (isInline) inline += bytes;
       else {
         held.push([node, bytes]);
         this.#held.push(position, bytes);
@@ -69,10 +71,10 @@ export class NodeRun {
     };
   }
 
-  /** The pieces of a value; none if there is no value, or none that can leave the process. */
+  /** The pieces of a value; none if there is no value, or none that can leave the process, or hardly anything to it. */
   #encode(position: number): Uint8Array[] {
     if (position < 0 || position >= this.#durations.length) return [];
-    if (this.#unsendable.includes(position)) return [];
+    if (this.#unsendable.includes(position) || isSmall(this.#values[position])) return [];
     try {
       return encodeValue(this.#values[position]);
     } catch (error) {
