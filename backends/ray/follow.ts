@@ -6,7 +6,7 @@ import { EngineError } from "../../core/errors.ts";
 import type { Watchers } from "../../core/watchers.ts";
 import { unpackValue } from "../../encoding/packed.ts";
 import type { RayClient } from "../../ray/client.ts";
-import { readEvents, type RunEvent, unpackThrown } from "../../ray/events.ts";
+import { readLine, type RunEvent, unpackThrown } from "../../ray/events.ts";
 import type { RayJob } from "../../ray/jobs.ts";
 import { localize } from "./localize.ts";
 
@@ -88,9 +88,9 @@ export class FollowedJob {
   }
 
   #read(line: string): void {
-    const events = readEvents(line);
-    if (events) { for (const event of events) this.#take(event); }
-    else this.#note(stripVTControlCharacters(line));
+    const { said, events } = readLine(line);
+    if (said !== undefined) this.#note(stripVTControlCharacters(said));
+    for (const event of events) this.#take(event);
   }
 
   #note(said: string): void {

@@ -117,6 +117,15 @@ describe("The log of a job", () => {
     assert.equal(reused, 1);
   });
 
+  it("is understood where a program has left a line without an end", async () => {
+    const file = { ev: "result", file: "r.bin", node_id: "n", bytes: 1 } as const;
+    const [events] = linesOf(RUN, file);
+    const files = new Map([["n/r.bin", packValue([7])]]);
+    const { values, lines } = await follow([[`downloading …${events}`]], {}, files);
+    assert.deepEqual(values, [7]);
+    assert.deepEqual(lines, ["downloading …"]);
+  });
+
   it("tells what the run failed with, with the user's own places", async () => {
     const cause = new RangeError(`no digits in ${FOLDER}/code/data/x.csv`);
     cause.stack = `RangeError: no digits
