@@ -157,7 +157,9 @@ export class FollowedJob {
 
   #unexpected({ status, message }: RayJob): EngineError {
     const page = this.#client.jobPage(this.#id);
-    const said = message === "" ? "" : ` Ray says: ${message.trim().slice(0, 1_000)}`;
+    // Last lines are known here, and may be events.
+    const why = message.split(", last available logs")[0].trim().slice(0, 1_000);
+    const said = why === "" ? "" : ` Ray says: ${why}`;
     const lines = this.#lastLines.length === 0
       ? ""
       : `\nIts last lines are:\n${this.#lastLines.map((line) => `  ${line}`).join("\n")}`;

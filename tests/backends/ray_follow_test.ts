@@ -158,6 +158,16 @@ describe("The log of a job", () => {
       /fuse-1 has ended without a result\. See http:\/\/head\/#\/jobs\/fuse-1\. Ray says: runtime_env/,
     ],
     [
+      "a program that fails",
+      {
+        status: "FAILED",
+        message: "Job entrypoint command failed with exit code 1, last available logs " +
+          "(truncated to 20,000 chars):\n\x1eFUSE 0 [{}]\nthe last words",
+      },
+      [["the last words"]],
+      /fuse-1\. Ray says: Job entrypoint command failed with exit code 1\nIts last lines are:\n {2}the last words$/,
+    ],
+    [
       "a driver that gives up",
       { status: "FAILED" },
       [["There is no Deno on 10.0.0.1: install it there."]],
