@@ -8,7 +8,7 @@
 
 import { isFuseError } from "./errors.ts";
 import { HELD, NotRun, type Pass } from "./executor.ts";
-import { joinFailures, nodeError } from "./failures.ts";
+import { instanceGivenUp, joinFailures, nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import { isPromiseLike, nestedNode } from "./node_host.ts";
@@ -315,20 +315,13 @@ export class Run implements Pass {
     if (isFuseError(error, "NodeError")) {
       watchers.nodeError(i, { error, willRetry: false });
       failures.set(i, error);
-      if (onFailure === "continue") return this.#giveUpInstance(i);
+      if (onFailure === "continue") return executor.release?.(instanceGivenUp(this.#graph, i));
     }
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#error = error;
     this.#tries.stop("give up");
     executor.stop?.();
-  }
-
-  /** Whoever calls an instance waits for the calls before: after one that failed there is none. */
-  #giveUpInstance(i: number): void {
-    const { nodes, instances } = this.#graph;
-    const instance = nodes[i].definition.kind === "constructor" ? i : instances[i];
-    if (instance >= 0) this.#setup.executor.release?.(instance);
   }
 
   #settle(early?: { error: unknown }): void {
