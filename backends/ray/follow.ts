@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
-import { EngineError } from "../../core/errors.ts";
+import { EngineError, isFuseError } from "../../core/errors.ts";
 import type { Watchers } from "../../core/watchers.ts";
 import { unpackValue } from "../../encoding/packed.ts";
 import type { RayClient } from "../../ray/client.ts";
@@ -64,7 +64,9 @@ export class FollowedJob {
   async follow(signal: AbortSignal | undefined): Promise<unknown[]> {
     const lines = this.#client.follow(this.#id, { signal });
     while (true) {
-      const { done, value } = await lines.next();
+      const { done, value } = await lines.next().catch((error) => {
+        throw this.#notFollowed(error);
+      });
       if (done) return await this.#finish(value, signal);
       for (const line of value) this.#read(line);
     }
@@ -153,6 +155,13 @@ export class FollowedJob {
     const { node_id, file, bytes } = end;
     const packed = await this.#client.download(node_id, file, { bytes, signal });
     return unpackValue(packed) as unknown[];
+  }
+
+  #notFollowed(error: unknown): unknown {
+    if (!isFuseError(error, "EngineError")) return error;
+    const how =
+      `fuse run --attach ${this.#id}, or RayWorkflow.attach in a script, tells what became of it`;
+    return new EngineError(`${error.message} If the job goes on, ${how}.`, { cause: error });
   }
 
   #unexpected({ status, message }: RayJob): EngineError {

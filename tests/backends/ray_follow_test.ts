@@ -1,7 +1,7 @@
 /** What a job's log tells, to whom: with logs as clusters write them, and no cluster. */
 
 import type { Graph } from "../../core/graph.ts";
-import { NodeError, type Plugin } from "functionfuse";
+import { EngineError, NodeError, type Plugin } from "functionfuse";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Watchers } from "../../core/watchers.ts";
@@ -148,6 +148,23 @@ describe("The log of a job", () => {
       "RangeError: no digits\n    at read (file:///home/me/a%20b/lib/read.ts:3:5)",
     );
     assert.match(told.at(-1)!, /^error load /);
+  });
+
+  it("says how to follow a job whose cluster doesn't answer any more", async () => {
+    const client = {
+      // deno-lint-ignore require-yield
+      async *follow() {
+        throw new EngineError("Can't ask for the job fuse-1.");
+      },
+    } as unknown as RayClient;
+    const nobody = { watch: () => assert.fail(), warn() {}, log() {} };
+    const job = new FollowedJob(client, "fuse-1", {
+      ...{ ...nobody, workflowName: "demo", folderUrl: undefined },
+    });
+    await assert.rejects(job.follow(undefined), {
+      name: "EngineError",
+      message: /^Can't ask for the job fuse-1\. If the job goes on, fuse run --attach fuse-1,/,
+    });
   });
 
   const ends: [what: string, job: Partial<RayJob>, pieces: string[][], message: RegExp][] = [
