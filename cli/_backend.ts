@@ -1,12 +1,12 @@
 /** Which backend a run has, and what there is for its nodes: by flags, else by the configuration. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import process from "node:process";
 import { LocalWorkflow } from "../backends/local.ts";
 import { ParallelWorkflow } from "../backends/parallel.ts";
 import type { Backend, BackendOptions } from "../core/backend.ts";
 import type { Storage } from "../core/storage.ts";
 import type { Target } from "../core/types.ts";
+import { findAddress } from "../ray/address.ts";
 import { CommandError, EXIT_USAGE } from "./_errors.ts";
 import { SHOWN } from "./_values.ts";
 import type { ChosenWorkflow, WorkflowFlags } from "./_workflow.ts";
@@ -61,9 +61,8 @@ export function chooseStorage(
   const { storage } = options;
   const isNamed = flags.storage !== undefined || config.storage !== undefined;
   if (isNamed || (flags.backend ?? config.backend) !== "ray") return storage;
-  const address = flags.address ?? config.ray?.address ?? process.env.RAY_API_SERVER_ADDRESS ??
-    process.env.RAY_ADDRESS ?? "auto";
-  if (/^(?:\w+:\/\/)?(?:auto|127\.|localhost|\[::1\])/.test(address)) return storage;
+  const { hostname } = new URL(findAddress(flags.address ?? config.ray?.address));
+  if (/^(?:127\.[\d.]+|localhost|\[::1\])$/.test(hostname)) return storage;
   warn(
     "Results are not kept, as the cluster's machines can't reach this folder: name a place that they reach (--storage).",
   );
