@@ -406,7 +406,8 @@ class Child:
                 self.is_busy = not any(head["did"] == "report" for head, _ in frames)
         except Died:
             return
-        if self.is_busy:
+        # What was said while it got ready may have been missed: it would be waited for for ever.
+        if self.is_busy or self.state != "loaded":
             self.kill()
 
     def kill(self):
@@ -582,7 +583,6 @@ class Instance:
     def __init__(self, load, node):
         self.load = load
         self.node = node
-
         self.is_made = False
 
     def run(self, frame, *values):
