@@ -1,6 +1,7 @@
 /** What a node threw, as the error that the run reports. */
 
 import { isFuseError, NodeError, type NodePhase } from "./errors.ts";
+import type { Graph } from "./graph.ts";
 import type { NodeRecord } from "./node.ts";
 import { PhaseFailure } from "./node_host.ts";
 import { showPlace } from "./place.ts";
@@ -54,4 +55,16 @@ export function joinFailures(failures: readonly NodeError[], skipped: number): N
       .join("\n");
   const { nodeName, phase, cause } = first;
   return new NodeError(message + rest, { nodeName, phase, cause, errors: failures });
+}
+
+/**
+ * The instance that nobody can use any more once a node has failed, as whoever calls it waits for the calls before; else the
+ * node itself, which nobody can use either.
+ */
+export function instanceGivenUp(graph: Graph, i: number): number {
+  const { instances, dependents, dependentOffsets } = graph;
+  const instance = instances[i];
+  if (instance < 0) return i;
+  const readers = dependents.subarray(dependentOffsets[instance], dependentOffsets[instance + 1]);
+  return readers.some((reader) => instances[reader] !== instance) ? i : instance;
 }

@@ -8,7 +8,7 @@
 
 import { isFuseError } from "./errors.ts";
 import { HELD, NotRun, type Pass } from "./executor.ts";
-import { joinFailures, nodeError } from "./failures.ts";
+import { instanceGivenUp, joinFailures, nodeError } from "./failures.ts";
 import type { Graph } from "./graph.ts";
 import { isHandle } from "./handles.ts";
 import { isPromiseLike, nestedNode } from "./node_host.ts";
@@ -315,7 +315,7 @@ export class Run implements Pass {
     if (isFuseError(error, "NodeError")) {
       watchers.nodeError(i, { error, willRetry: false });
       failures.set(i, error);
-      if (onFailure === "continue") return;
+      if (onFailure === "continue") return executor.release?.(instanceGivenUp(this.#graph, i));
     }
     if (this.#hasFailed) return;
     this.#hasFailed = true;

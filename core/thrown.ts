@@ -62,11 +62,22 @@ const DEEPEST_CAUSE = 20;
 export function describeThrown(thrown: unknown, depth = 0): ThrownRecord {
   try {
     if (thrown instanceof Error) return describeError(thrown, depth);
-    if (findUnmovable(thrown) === undefined) return { kind: "value", value: thrown };
+    if (isMovable(thrown)) return { kind: "value", value: thrown };
   } catch {
     // As said below.
   }
   return { kind: "value", value: showUnmovable(thrown) };
+}
+
+/** Proxies and the like can only be told by trying: what is thrown must arrive, whatever it holds. */
+function isMovable(value: unknown): boolean {
+  if (findUnmovable(value) !== undefined) return false;
+  try {
+    if (typeof value === "object") structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function describeError(error: Error, depth: number): ErrorRecord {
@@ -74,7 +85,7 @@ function describeError(error: Error, depth: number): ErrorRecord {
   for (const key of Object.keys(error)) {
     if (SPECIAL.has(key)) continue;
     const value = error[key as keyof Error] as unknown;
-    if (findUnmovable(value) === undefined) fields[key] = value;
+    if (isMovable(value)) fields[key] = value;
   }
   const errors = errorsOf(error);
   const next = (thrown: unknown) => describeThrown(thrown, depth + 1);

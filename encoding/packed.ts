@@ -3,12 +3,19 @@
  * number (little-endian), the head as JSON, the value's text, and its parts, each at a multiple of eight.
  */
 
+import { CodecError } from "../core/errors.ts";
 import { decodeValue, encodeValue } from "./mod.ts";
 
 interface Head {
   readonly encoding: string;
   readonly textBytes: number;
   readonly partBytes: readonly number[];
+}
+
+interface Parts {
+  readonly encoding: string;
+  readonly text: string;
+  readonly parts: ArrayBuffer[];
 }
 
 const PREFIX_BYTES = 4;
@@ -49,19 +56,31 @@ export function packValue(value: unknown): Uint8Array<ArrayBuffer> {
  * @throws {CodecError} If the bytes are not those of a value.
  */
 export function unpackValue(packed: Uint8Array): unknown {
-  const decoder = new TextDecoder();
-  const headBytes = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
-  const textStart = PREFIX_BYTES + headBytes;
-  const head: Head = JSON.parse(decoder.decode(packed.subarray(PREFIX_BYTES, textStart)));
-  let at = textStart + head.textBytes;
-  const text = decoder.decode(packed.subarray(textStart, at));
-  const parts = head.partBytes.map((bytes) => {
-    at = aligned(at);
-    const part = new Uint8Array(packed.subarray(at, at + bytes)).buffer;
-    at += bytes;
-    return part;
-  });
-  return decodeValue(head.encoding, text, parts);
+  const { encoding, text, parts } = takeApart(packed);
+  return decodeValue(encoding, text, parts);
+}
+
+function takeApart(packed: Uint8Array): Parts {
+  try {
+    const decoder = new TextDecoder();
+    const headBytes = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
+    const textStart = PREFIX_BYTES + headBytes;
+    const head: Head = JSON.parse(decoder.decode(packed.subarray(PREFIX_BYTES, textStart)));
+    let at = textStart + head.textBytes;
+    const text = decoder.decode(packed.subarray(textStart, at));
+    const parts = head.partBytes.map((bytes) => {
+      at = aligned(at);
+      const part = new Uint8Array(packed.subarray(at, at + bytes)).buffer;
+      at += bytes;
+      return part;
+    });
+    if (at === packed.length) return { encoding: head.encoding, text, parts };
+  } catch {
+    // It is told below.
+  }
+  throw new CodecError(
+    `Cannot read a value out of ${packed.length} bytes: they are not those of one.`,
+  );
 }
 
 function aligned(at: number): number {

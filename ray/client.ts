@@ -8,7 +8,7 @@ import { isBusy, isPassing, RayConnection } from "./connection.ts";
 import { notRay, notReached, refused, tooOld, tooSlow, unknownJob } from "./errors.ts";
 import type { HttpReply } from "./http.ts";
 import { followLog, type LogReader } from "./job_log.ts";
-import { chooseMachine, readMachines } from "./machines.ts";
+import { chooseMachine, type Machine, readMachines } from "./machines.ts";
 import {
   describeJob,
   isOlder,
@@ -30,6 +30,8 @@ const SUBMISSIONS = 3;
 const SUBMISSION_PAUSE_MS = 500;
 const SLOWEST_UPLOAD_BYTES_PER_MS = 50;
 const LONGEST_DOWNLOAD_S = 3_600;
+// So long a dashboard that is away is waited for while a job is followed, which goes on meanwhile.
+const FOLLOWING_PATIENCE_MS = 60_000;
 
 /** How a cluster is reached. */
 export interface RayClientOptions {
@@ -181,8 +183,15 @@ export class RayClient {
 
   /** What the cluster knows of a job, or `undefined` if there is none of this id. */
   async findJob(id: string, { signal }: RayCallOptions = {}): Promise<RayJob | undefined> {
+    return await this.#findJob(id, { signal });
+  }
+
+  async #findJob(
+    id: string,
+    options: RayCallOptions & { readonly patienceMs?: number },
+  ): Promise<RayJob | undefined> {
     const reply = await this.#connection.ask({
-      ...{ doing: `ask for the job ${id}`, path: jobPath(id), signal, accepted: [404] },
+      ...{ doing: `ask for the job ${id}`, path: jobPath(id), accepted: [404], ...options },
     });
     return reply.status === 404 ? undefined : readJob(id, reply);
   }
@@ -224,7 +233,11 @@ export class RayClient {
   ): AsyncGenerator<string[], RayJob> {
     return followLog(id, {
       onPending,
-      job: () => this.job(id, { signal }),
+      job: async () => {
+        const job = await this.#findJob(id, { signal, patienceMs: FOLLOWING_PATIENCE_MS });
+        if (job === undefined) throw unknownJob(id, this.#connection);
+        return job;
+      },
       read: (nodeId, file, lines) => this.#readLines(nodeId, file, { lines, signal }),
       signal,
     });
@@ -259,6 +272,13 @@ export class RayClient {
     return this.#readLines(nodeId, file, { lines: -1, signal });
   }
 
+  /** The machines of the cluster that are alive. */
+  async machines({ signal }: RayCallOptions = {}): Promise<Machine[]> {
+    const doing = "ask what machines the cluster has";
+    const path = "/api/v0/nodes?detail=true&limit=10000";
+    return readMachines(await this.#connection.ask({ doing, path, signal }));
+  }
+
   /**
    * Finds the machine that has what is asked for.
    *
@@ -266,12 +286,9 @@ export class RayClient {
    */
   async findMachine(
     wanted: Readonly<Record<string, number | undefined>>,
-    { signal }: RayCallOptions = {},
+    options: RayCallOptions = {},
   ): Promise<string> {
-    const doing = "look for the machine";
-    const path = "/api/v0/nodes?detail=true&limit=10000";
-    const reply = await this.#connection.ask({ doing, path, signal });
-    return chooseMachine(readMachines(reply), wanted);
+    return chooseMachine(await this.machines(options), wanted);
   }
 
   /** The last lines of a file, or `undefined` where its node doesn't give it (yet, or any more). */
@@ -282,7 +299,7 @@ export class RayClient {
   ): Promise<Uint8Array | undefined> {
     const reply = await this.#connection.ask({
       ...{ doing: "follow the job's log", path: filePath(nodeId, file, lines), signal },
-      ...{ accepted: [500], patienceMs: 60_000 },
+      ...{ accepted: [500], patienceMs: FOLLOWING_PATIENCE_MS },
     });
     return reply.status === 500 ? undefined : reply.body;
   }

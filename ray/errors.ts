@@ -116,7 +116,7 @@ export function refused(doing: string, peer: Peer, reply: HttpReply): EngineErro
 }
 
 /** What a reply says, in a line. */
-export function saidBy(reply: HttpReply, peer: Peer): string {
+function saidBy(reply: HttpReply, peer: Peer): string {
   const text = new TextDecoder().decode(reply.body.subarray(0, 100_000));
   if (reply.contentType === "text/html") return `HTTP ${reply.status}, with a page of HTML`;
   const last = lastError(text);

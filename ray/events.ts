@@ -1,6 +1,6 @@
 /**
- * What a run on a cluster tells the client, as lines of the job's log: a mark, and a list of events as JSON. All other lines
- * are what programs have written by themselves.
+ * What a run on a cluster tells the client, as lines of the job's log: a mark, and a list of events as JSON. All else is
+ * what programs have written by themselves.
  */
 
 import { Buffer } from "node:buffer";
@@ -71,7 +71,7 @@ export type RunEvent =
   /** The run has failed; `thrown` as above. */
   | { readonly ev: "failed"; readonly thrown: string };
 
-/** What lines with events begin with; their number follows, so that no two are the same. */
+/** What events begin with; the number of their line follows, so that no two are the same. */
 export const MARK = "\x1eFUSE ";
 // So often a client is told at most.
 const FLUSH_AFTER_MS = 50;
@@ -103,20 +103,28 @@ export class EventLines {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#waiting.length === 0) return;
-    // On a line of its own, also after a text without an end.
     this.#write(`${MARK}${this.#lines++} [${this.#waiting.splice(0).join(",")}]\n`);
     this.#length = 0;
   }
 }
 
-/** The events of a line of the log, or `undefined` for a line that a program has written by itself. */
-export function readEvents(line: string): RunEvent[] | undefined {
-  if (!line.startsWith(MARK)) return undefined;
+/** A line of the log. */
+export interface LogLine {
+  /** What a program has written by itself; it may have left its line without an end. */
+  readonly said: string | undefined;
+  readonly events: readonly RunEvent[];
+}
+
+/** Tells apart what is in a line of the log. */
+export function readLine(line: string): LogLine {
+  const at = line.indexOf(MARK);
+  if (at === -1) return { said: line, events: [] };
   try {
-    return JSON.parse(line.slice(line.indexOf(" [") + 1)) as RunEvent[];
+    const events: RunEvent[] = JSON.parse(line.slice(line.indexOf(" [", at) + 1));
+    return { said: at === 0 ? undefined : line.slice(0, at), events };
   } catch {
     // Cut off, as the process was killed.
-    return undefined;
+    return { said: line, events: [] };
   }
 }
 

@@ -46,7 +46,7 @@ export interface CodePackage {
 }
 
 /** The folder of the package that has the user's files. */
-export const CODE_FOLDER = "code";
+const CODE_FOLDER = "code";
 // Archives that are larger by so much before they are compressed don't get small enough.
 const MOST_COMPRESSED = 20;
 const MOST_SHOWN = 5;

@@ -13,8 +13,10 @@ type PlaceAnswer = { readonly value: unknown } | { readonly thrown: ThrownRecord
 /** So many bytes are the largest piece: larger ones go as several. */
 export const PIECE_BYTES: number = 16 * 1024 * 1024;
 
-/** Bytes that are small, or the number under which their pieces were sent. */
-export type Body = Uint8Array<ArrayBuffer> | { readonly upload: number };
+/** Bytes that are small, or the number under which their pieces were sent, and how many bytes these are. */
+export type Body =
+  | Uint8Array<ArrayBuffer>
+  | { readonly upload: number; readonly byteLength: number };
 
 /** An object that was opened: all of it if it is small, else its beginning. */
 export interface Opened {

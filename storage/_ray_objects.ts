@@ -159,7 +159,7 @@ export class RayObjects implements ObjectStore {
         const piece = bytes.slice(offset, offset + length);
         await this.#ask("send", upload, offset / PIECE_BYTES, piece);
       });
-      await use({ upload });
+      await use({ upload, byteLength: bytes.length });
     } catch (error) {
       await this.#ask("forget", upload).catch(() => {});
       throw error;

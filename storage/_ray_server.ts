@@ -115,14 +115,26 @@ export class PlaceServer {
 
   #piecesOf(body: Body): Uint8Array<ArrayBuffer>[] {
     if (body instanceof Uint8Array) return [body];
-    const pieces = this.#uploads.get(body.upload) ?? [];
-    this.#uploads.delete(body.upload);
-    return pieces;
+    const { upload, byteLength } = body;
+    const pieces = this.#uploads.get(upload) ?? [];
+    this.#uploads.delete(upload);
+    if (sizeOf(pieces) === byteLength) return pieces;
+    const { location } = this.#objects;
+    throw storageError(
+      "save",
+      "unavailable",
+      location,
+      `Cannot save to ${location}: the program that had taken a part of it has come to an end meanwhile. Try again.`,
+    );
   }
 }
 
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
 function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const all = new Uint8Array(sizeOf(pieces));
   let at = 0;
   for (const piece of pieces) {
     all.set(piece, at);

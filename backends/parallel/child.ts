@@ -5,7 +5,7 @@ import { NodeServer } from "../../core/node_server.ts";
 import type { HostMessage } from "../../core/protocol.ts";
 import { describeThrown } from "../../core/thrown.ts";
 import { watchExits } from "../shared/exits.ts";
-import { endWithParent, writeAll } from "../shared/pipes.ts";
+import { divertOutput, endWithParent, writeAll } from "../shared/pipes.ts";
 import { hostedRuntime } from "../shared/hosted.ts";
 import { decodeFrames, encodeFrame } from "./frames.ts";
 import { bundleUrl, CHILD_VARIABLE, type ChildBegin } from "./bundle.ts";
@@ -22,8 +22,7 @@ const server = new NodeServer(runtime);
 const receive = decodeFrames((message) => server.receive(message as HostMessage), () => {});
 process.stdin.on("data", receive);
 process.stdin.on("end", () => process.exit(0));
-// What a node writes to standard output would be taken for messages.
-process.stdout.write = process.stderr.write.bind(process.stderr);
+divertOutput();
 // Ctrl-C reaches all processes of a terminal: the host decides what it means.
 process.on("SIGINT", () => {});
 

@@ -1,9 +1,6 @@
 /** What a cluster has, as its dashboard tells it. */
 
-import { findAddress, findHeaders, findToken } from "../../ray/address.ts";
 import { RayClient } from "../../ray/client.ts";
-import { RayConnection } from "../../ray/connection.ts";
-import { readObject } from "../../ray/jobs.ts";
 import type { RayConnectOptions } from "./options.ts";
 
 /** A cluster that answers. */
@@ -14,11 +11,6 @@ export interface ClusterDescription {
   readonly nodes: number;
   /** What they have altogether: `CPU`, `GPU`, `memory` in bytes, and those with names of their own. */
   readonly resources: Readonly<Record<string, number>>;
-}
-
-interface NodeState {
-  readonly state?: string;
-  readonly resources_total?: Readonly<Record<string, number>>;
 }
 
 // What Ray adds for each node, by which tasks are sent to that one.
@@ -33,23 +25,14 @@ const OF_A_NODE = /^node:|^object_store_memory$/;
 export async function describeCluster(
   options: Pick<RayConnectOptions, "address" | "token" | "headers">,
 ): Promise<ClusterDescription> {
-  const { address, rayVersion } = await RayClient.connect(options);
-  const connection = new RayConnection(
-    findAddress(options.address),
-    findToken(options.token),
-    findHeaders(options.headers),
-  );
-  const reply = await connection.ask({
-    doing: "ask what the cluster has",
-    path: "/api/v0/nodes?detail=true",
-  });
-  const { data } = readObject(reply) as { data?: { result?: { result?: NodeState[] } } };
-  const alive = (data?.result?.result ?? []).filter(({ state }) => state === "ALIVE");
+  const client = await RayClient.connect(options);
+  const machines = await client.machines();
   const resources: Record<string, number> = {};
-  for (const { resources_total = {} } of alive) {
-    for (const [name, amount] of Object.entries(resources_total)) {
+  for (const machine of machines) {
+    for (const [name, amount] of Object.entries(machine.resources)) {
       if (!OF_A_NODE.test(name)) resources[name] = (resources[name] ?? 0) + amount;
     }
   }
-  return { address, rayVersion, nodes: alive.length, resources };
+  const { address, rayVersion } = client;
+  return { address, rayVersion, nodes: machines.length, resources };
 }

@@ -2,11 +2,11 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
-import { EngineError } from "../../core/errors.ts";
+import { EngineError, isFuseError } from "../../core/errors.ts";
 import type { Watchers } from "../../core/watchers.ts";
 import { unpackValue } from "../../encoding/packed.ts";
 import type { RayClient } from "../../ray/client.ts";
-import { readEvents, type RunEvent, unpackThrown } from "../../ray/events.ts";
+import { readLine, type RunEvent, unpackThrown } from "../../ray/events.ts";
 import type { RayJob } from "../../ray/jobs.ts";
 import { localize } from "./localize.ts";
 
@@ -71,7 +71,9 @@ export class FollowedJob {
       onPending: (ms) => this.#tellPending(ms),
     });
     while (true) {
-      const { done, value } = await lines.next();
+      const { done, value } = await lines.next().catch((error) => {
+        throw this.#notFollowed(error);
+      });
       if (done) return await this.#finish(value, signal);
       for (const line of value) this.#read(line);
     }
@@ -107,9 +109,9 @@ export class FollowedJob {
   }
 
   #read(line: string): void {
-    const events = readEvents(line);
-    if (events) { for (const event of events) this.#take(event); }
-    else this.#note(stripVTControlCharacters(line));
+    const { said, events } = readLine(line);
+    if (said !== undefined) this.#note(stripVTControlCharacters(said));
+    for (const event of events) this.#take(event);
   }
 
   #note(said: string): void {
@@ -179,6 +181,13 @@ export class FollowedJob {
     return unpackValue(packed) as unknown[];
   }
 
+  #notFollowed(error: unknown): unknown {
+    if (!isFuseError(error, "EngineError")) return error;
+    const how =
+      `fuse run --attach ${this.#id}, or RayWorkflow.attach in a script, tells what became of it`;
+    return new EngineError(`${error.message} If the job goes on, ${how}.`, { cause: error });
+  }
+
   #stopped(): EngineError {
     return new EngineError(
       `The Ray job ${this.#id} was stopped by somebody else, by \`ray job stop\` or in the dashboard. Start the run again: ` +
@@ -190,7 +199,9 @@ export class FollowedJob {
 
   #unexpected({ status, message }: RayJob): EngineError {
     if (status === "STOPPED") return this.#stopped();
-    const words = message.replaceAll(DETAILS, "").trim().slice(0, 1_000);
+    // Last lines are known here, and may be events.
+    const [first] = message.split(", last available logs");
+    const words = first.replaceAll(DETAILS, "").trim().slice(0, 1_000);
     const said = words === "" ? "" : ` Ray says: ${words}`;
     const why = message.startsWith("Job supervisor actor died")
       ? " Memory may have run out on that machine, or room on its disk."

@@ -113,7 +113,7 @@ export class RayRun implements RunInHand {
         env_vars: { ...runtimeEnv.env_vars as object | undefined, FUSE_RAY_RUN: runUri },
       },
       metadata: { ...metadata, workflow: this.#request.workflowName },
-      resources: { numCpus, numGpus, memoryBytes: memory, custom: resources },
+      resources: { numCpus, numGpus, memoryBytes: memory && Math.ceil(memory), custom: resources },
     };
   }
 }

@@ -125,6 +125,25 @@ describe("Random graphs on Ray", options, () => {
   });
 });
 
+describe("An instance on Ray", options, () => {
+  it("leaves its machine once it is of no use, though the run goes on", async () => {
+    for (const op of ["actor", "call"]) {
+      const ray = new FakeRay();
+      let isGone = false;
+      ray.fail = (frame) => {
+        if (frame.name === "last") isGone = ray.said.some(({ op }) => op === "dropActor");
+        return frame.op === op ? { kind: "timeout", text: "It took too long." } : undefined;
+      };
+      const tape = nodes.Tape("a");
+      const last = nodes.sum(nodes.sum(nodes.sum(nodes.sum(1)))).setName("last");
+      const wf = ray.workflow([tape.say("b"), tape.all(), last], { onFailure: "continue" });
+      wf.query().setGroup(false);
+      assert.equal((await failure(wf.run())).phase, "timeout");
+      assert.ok(isGone, `after a failed ${op}`);
+    }
+  });
+});
+
 describe("Values on Ray", options, () => {
   it("stay in the object store while only nodes read them", async () => {
     const ray = new FakeRay();

@@ -1,7 +1,7 @@
 /** What a job's log tells, to whom: with logs as clusters write them, and no cluster. */
 
 import type { Graph } from "../../core/graph.ts";
-import { NodeError, type Plugin } from "functionfuse";
+import { EngineError, NodeError, type Plugin } from "functionfuse";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Watchers } from "../../core/watchers.ts";
@@ -117,6 +117,15 @@ describe("The log of a job", () => {
     assert.equal(reused, 1);
   });
 
+  it("is understood where a program has left a line without an end", async () => {
+    const file = { ev: "result", file: "r.bin", node_id: "n", bytes: 1 } as const;
+    const [events] = linesOf(RUN, file);
+    const files = new Map([["n/r.bin", packValue([7])]]);
+    const { values, lines } = await follow([[`downloading …${events}`]], {}, files);
+    assert.deepEqual(values, [7]);
+    assert.deepEqual(lines, ["downloading …"]);
+  });
+
   it("tells what the run failed with, with the user's own places", async () => {
     const cause = new RangeError(`no digits in ${FOLDER}/code/data/x.csv`);
     cause.stack = `RangeError: no digits
@@ -141,6 +150,23 @@ describe("The log of a job", () => {
     assert.match(told.at(-1)!, /^error load /);
   });
 
+  it("says how to follow a job whose cluster doesn't answer any more", async () => {
+    const client = {
+      // deno-lint-ignore require-yield
+      async *follow() {
+        throw new EngineError("Can't ask for the job fuse-1.");
+      },
+    } as unknown as RayClient;
+    const nobody = { watch: () => assert.fail(), warn() {}, log() {} };
+    const job = new FollowedJob(client, "fuse-1", {
+      ...{ ...nobody, workflowName: "demo", folderUrl: undefined },
+    });
+    await assert.rejects(job.follow(undefined), {
+      name: "EngineError",
+      message: /^Can't ask for the job fuse-1\. If the job goes on, fuse run --attach fuse-1,/,
+    });
+  });
+
   const ends: [what: string, job: Partial<RayJob>, pieces: string[][], message: RegExp][] = [
     [
       "a setup that fails",
@@ -158,6 +184,16 @@ describe("The log of a job", () => {
       },
       [],
       /Ray says: Job supervisor actor died: The actor died\.\nThe actor is dead\. End of file\. Memory may have run out on that machine, or room on its disk\.$/,
+    ],
+    [
+      "a program that fails",
+      {
+        status: "FAILED",
+        message: "Job entrypoint command failed with exit code 1, last available logs " +
+          "(truncated to 20,000 chars):\n\x1eFUSE 0 [{}]\nthe last words",
+      },
+      [["the last words"]],
+      /fuse-1\. Ray says: Job entrypoint command failed with exit code 1\nIts last lines are:\n {2}the last words$/,
     ],
     [
       "a driver that gives up",

@@ -25,7 +25,7 @@ import process from "node:process";
 import { after, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { decodeFrames, encodeFrame, type HostFrame } from "../../backends/ray/cluster/wire.ts";
-import { readEvents, type RunEvent, unpackThrown } from "../../ray/events.ts";
+import { readLine, type RunEvent, unpackThrown } from "../../ray/events.ts";
 import { describeRun, packRun } from "../../backends/ray/run_record.ts";
 import { unpackValue } from "../../encoding/packed.ts";
 import { graphOf } from "../support/random_edits.ts";
@@ -163,13 +163,13 @@ const ended = (child: ChildProcess) =>
   new Promise<number | null>((done) => child.on("close", (code) => done(code)));
 
 function readEnd(code: number | null, stderr: string, result: string): Ended {
-  const lines = stderr.split("\n");
-  const events = lines.flatMap((line) => readEvents(line) ?? []);
+  const lines = stderr.split("\n").map(readLine);
+  const events = lines.flatMap(({ events }) => events);
   const failed = events.find((event) => event.ev === "failed");
   return {
     code,
     events,
-    said: lines.filter((line) => readEvents(line) === undefined).join("\n"),
+    said: lines.flatMap(({ said }) => said ?? []).join("\n"),
     values: existsSync(result) ? unpackValue(readFileSync(result)) as unknown[] : undefined,
     failure: failed && unpackThrown(failed.thrown) as Error,
   };
@@ -517,6 +517,26 @@ if (import.meta.url.includes("unpacked")) {
     const thrown = await runProgram(throwing, throwing.module.one());
     assert.equal(thrown.code, 1);
     assert.ok(thrown.failure instanceof RangeError && thrown.failure.message === "stray");
+  });
+
+  it("is not disturbed by what modules write to standard output", async () => {
+    const chatty = await makeProject("chatty", {
+      "workflow.ts": `
+import process from "node:process";
+import { workflow } from "ROOT/mod.ts";
+export const one = workflow("one", () => 1);
+if (import.meta.url.includes("unpacked")) {
+  process.stdout.write("some words\\n");
+  await Deno.stdout.write(new TextEncoder().encode("and more, without an end"));
+}
+`,
+    });
+    const end = await runProgram(chatty, chatty.module.one(), {
+      says: (frame, child) => void (frame.op === "task" && child.stdin!.end()),
+    });
+    assert.ok(isFuseError(end.failure, "EngineError"), end.said);
+    assert.deepEqual(end.frames.map(({ op }) => op).slice(0, 3), ["hello", "load", "task"]);
+    assert.match(end.said, /^some words\nand more, without an end/);
   });
 
   it("refuses what another version has described", async () => {

@@ -89,4 +89,16 @@ describe("Errors", () => {
     assert.deepEqual(arrived.errors.map(({ message }) => message), ["a failed", "b failed"]);
     assert.ok(isFuseError(arrived.errors[1].cause, "WorkerError"));
   });
+
+  it("are described without what can't be sent, so that the rest arrives", () => {
+    const buffer = new ArrayBuffer(8);
+    structuredClone(buffer, { transfer: [buffer] });
+    const parts = { code: 7, view: new Proxy({}, {}), list: [new Proxy([], {})], buffer };
+    const record = describeThrown(Object.assign(new RangeError("the reason"), parts));
+    const arrived = rebuildThrown(structuredClone(record)) as Error;
+    assert.deepEqual([arrived.name, arrived.message], ["RangeError", "the reason"]);
+    assert.deepEqual({ ...arrived }, { code: 7 });
+    assert.equal(describeThrown(parts.view).kind, "value");
+    structuredClone(describeThrown(parts.view));
+  });
 });

@@ -41,6 +41,16 @@ describe("A packed value", () => {
     assert.equal(unpacked.a, unpacked.b);
   });
 
+  it("is refused where bytes are missing, or are others", () => {
+    const packed = packValue({ big: new Float64Array(3), text: "é" });
+    const refused = { name: "CodecError", message: /not those of one/ };
+    for (let length = 0; length < packed.length; length++) {
+      assert.throws(() => unpackValue(packed.subarray(0, length)), refused);
+    }
+    assert.throws(() => unpackValue(new Uint8Array(100)), refused);
+    assert.throws(() => unpackValue(new Uint8Array([...packed, 0])), refused);
+  });
+
   it("is refused where a part can't be encoded", () => {
     assert.throws(() => packValue({ f: () => 1 }), { name: "CodecError", message: /\.f/ });
   });

@@ -259,6 +259,14 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
       assert.equal(await tasks.value("give", [5]), 5);
     });
 
+    it("leave the next task alone where a node ends just when its time is up", async () => {
+      const alone = { resources: { _model: 1 } };
+      for (let round = 0; round < 30; round++) {
+        await tasks.run("wait", [60], { ...alone, timeoutMs: 60 + round % 3 });
+        assert.equal(await tasks.value("give", [round], alone), round);
+      }
+    });
+
     it("end tasks that are cancelled, whether they run or not", async () => {
       const all = Array.from({ length: 8 }, () => tasks.start("wait", [60_000]));
       await until(

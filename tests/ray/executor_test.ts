@@ -51,6 +51,13 @@ describe("A worker of Ray", { skip: skipDirect() }, () => {
     assert.equal(workers.size, 2);
   });
 
+  it("runs nodes and instances of any name", async () => {
+    const name = 'a\0b\n"c" \u202e/../…';
+    const tape = nodes.Tape("said").setName(name);
+    const wf = drivers.workflow([nodes.sum(1, 2).setName(`${name} too`), tape.all()]);
+    assert.deepEqual(await wf.run(), [3, ["said"]]);
+  });
+
   it("that a node ends fails the node, with how it ended and what it said", async () => {
     for (const [how, pattern] of [["exit", /exit code 3/], ["kill", /SIGKILL/]] as const) {
       const error = await failure(drivers.workflow(nodes.die(how)).run());

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { RayClient } from "../../ray/client.ts";
-import { readEvents, type RunEvent, unpackThrown } from "../../ray/events.ts";
+import { readLine, type RunEvent, unpackThrown } from "../../ray/events.ts";
 import { type CodePackage, packCode, uriOf, zip } from "../../ray/package.ts";
 import { describeRun, packRun } from "../../backends/ray/run_record.ts";
 import { unpackValue } from "../../encoding/packed.ts";
@@ -55,9 +55,9 @@ describe("A run's host as a job of a Ray cluster", { skip }, () => {
     let lines = await log.next();
     for (; !lines.done; lines = await log.next()) {
       for (const line of lines.value) {
-        const read = readEvents(line);
-        if (read) events.push(...read);
-        else said.push(line);
+        const read = readLine(line);
+        events.push(...read.events);
+        if (read.said !== undefined) said.push(read.said);
       }
       if (stopAt && events.some(({ ev }) => ev === stopAt)) await client.stop(id);
     }

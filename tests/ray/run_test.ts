@@ -5,6 +5,7 @@ import { RayWorkflow } from "functionfuse/backends/ray";
 import { randomState } from "functionfuse/plugins";
 import { MemoryStorage } from "functionfuse/storage";
 import assert from "node:assert/strict";
+import process from "node:process";
 import { after, describe, it } from "node:test";
 import { RayClient } from "../../ray/client.ts";
 import { Workspace } from "../support/fuse.ts";
@@ -144,6 +145,21 @@ describe("RayWorkflow", { skip: skipWithoutRay() }, () => {
     const client = await RayClient.connect({ address: (await RayCluster.shared()).address });
     await client.stop(jobId()!);
     await assert.rejects(run, { name: "EngineError", message: /stopped by somebody else/ });
+  });
+
+  it("tells that its own program in the cluster was killed", async () => {
+    const { wf, lines } = await make(wait(120_000));
+    const run = wf.run();
+    run.catch(() => {});
+    await until("the node to begin", 60_000, () => lines.join().includes("] waiting"));
+    const { nodes } = await RayCluster.shared();
+    const host = nodes.flatMap((node) => node.processes())
+      .find(({ command }) => command.includes("cluster/host.ts"));
+    process.kill(host!.pid, "SIGKILL");
+    await assert.rejects(run, {
+      name: "EngineError",
+      message: /exit code 1\nIts last lines are:\n.*The run's own process was ended by SIGKILL\.$/s,
+    });
   });
 
   it("refuses what can't be taken to a cluster before anything is uploaded", async () => {

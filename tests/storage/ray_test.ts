@@ -52,6 +52,29 @@ describe("A storage on Ray", () => {
     assert.ok(back.every((number, i) => i === 0 || number === value[i]));
   });
 
+  it("keeps nothing of what it has lost a part of, and says so", async () => {
+    const path = temporaryFolder();
+    let server = new PlaceServer(new FileObjects(path));
+    let sent = 0;
+    const objects = new RayObjects("ray:there", { kind: "ray", options: {} }, {
+      async ask(requests) {
+        // The program is started anew after the second piece.
+        if (requests[0][0] === "send" && sent++ === 2) {
+          server = new PlaceServer(new FileObjects(path));
+        }
+        return unpackAnswers(await answerRequests(server, packRequests(requests)));
+      },
+    });
+    await objects.prepare("w");
+    const refused = { name: "StorageError", message: /come to an end meanwhile\. Try again/ };
+    await assert.rejects(objects.put("w", "all", [new Uint8Array(40_000_000)]), refused);
+    const place = objects.place("w", "files");
+    sent = 0;
+    await assert.rejects(place.write("file", new Uint8Array(40_000_000)), refused);
+    assert.equal(await objects.has("w", "all"), false);
+    assert.equal(await place.size("file"), undefined);
+  });
+
   it("keeps what serializers write, also in large files", async () => {
     const storage = new TaskStorage(openObjects(), {
       serializers: [zarrSerializer({ chunks: [3_000_000], compression: false })],

@@ -34,6 +34,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   total: (...arrays) =>
     (arrays as Float64Array[]).flatMap((array) => [...array])
       .reduce((sum, value) => sum + value, 0),
+  Tape: () => undefined,
   throwValue: (value) => {
     throw value;
   },

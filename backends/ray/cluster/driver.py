@@ -354,7 +354,8 @@ class Child:
                         self._end_orders(head["large"])
         except Died:
             return
-        if self.is_busy:
+        # What was said while it got ready may have been missed: it would be waited for for ever.
+        if self.is_busy or self.state != "loaded":
             self.kill()
 
     def kill(self):
@@ -527,7 +528,6 @@ class Instance:
     def __init__(self, load, node):
         self.load = load
         self.node = node
-
         self.is_made = False
 
     def run(self, frame, *values):
@@ -615,8 +615,8 @@ class Driver:
         self._submit(head, frame, maker._remote, **head["options"], name=head["name"])
 
     def do_actor(self, head, parts, frame):
-        # Its class has the name that Ray shows.
-        made = type(head["name"], (Instance,), {})
+        # Its class has the name that Ray shows; names of nodes may hold anything.
+        made = type(head["name"].replace("\0", " "), (Instance,), {})
         maker = ray.remote(concurrency_groups={"cancel": 1})(made)
         try:
             actor = maker._remote([self.loads[head["load"]], head["actor"]], max_restarts=0, **head["options"])
@@ -807,7 +807,11 @@ def main():
     driver.tell({"ev": "run", "folder": folder, "node": context.get_node_id(), "job": context.get_job_id()}, [run])
     driver.serve()
     driver.stop()
-    host.stdin.close()
+    try:
+        host.stdin.close()
+    except BrokenPipeError:
+        # It has ended before it was told all.
+        pass
     code = host.wait()
     sys.exit(code if code >= 0 else f"The run's own process was ended by {signal.Signals(-code).name}.")
 

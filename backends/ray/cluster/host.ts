@@ -16,7 +16,7 @@ import type { Storage, StorageSpec } from "../../../core/storage.ts";
 import { unlessAborted } from "../../../core/unless_aborted.ts";
 import { watchExits } from "../../shared/exits.ts";
 import { hostedRuntime } from "../../shared/hosted.ts";
-import { writeAll } from "../../shared/pipes.ts";
+import { divertOutput, writeAll } from "../../shared/pipes.ts";
 import { EventLines, packThrown } from "../../../ray/events.ts";
 import { unpackRun } from "../run_record.ts";
 import { DriverLink } from "./driver_link.ts";
@@ -45,8 +45,10 @@ becomeHosted({
 });
 
 const cancelling = new AbortController();
+const write = process.stdout.write.bind(process.stdout);
+divertOutput();
 const driver = new DriverLink((pieces) => {
-  for (const piece of pieces) process.stdout.write(piece);
+  for (const piece of pieces) write(piece);
 });
 process.stdin.on("data", (bytes) => driver.receive(bytes as Uint8Array));
 process.stdin.on("end", () => {

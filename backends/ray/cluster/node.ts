@@ -95,6 +95,8 @@ function takeFrame({ head, parts }: Received<WorkerFrame>): void {
       start(head, parts);
       break;
     case "abort":
+      // It may have ended while this was on its way.
+      if (run === undefined) break;
       // One that does not listen would not come to an end.
       if (!hasAsked) process.exit(0);
       server.receive({
