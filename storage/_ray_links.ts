@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { PlaceRequest } from "./_ray_messages.ts";
-import { packRequests, unpackAnswers } from "./_ray_messages.ts";
+import { areRepeatable, packRequests, unpackAnswers } from "./_ray_messages.ts";
 import type { PlaceLink } from "./_ray_objects.ts";
 import type { PlaceSetup } from "./ray.ts";
 
@@ -25,12 +25,6 @@ interface RayOptions {
   readonly memory?: number;
   readonly resources?: Readonly<Record<string, number>>;
 }
-
-/** What may be done twice: when it is not known whether it was done. */
-const REPEATABLE: ReadonlySet<PlaceRequest[0]> = new Set([
-  ...["prepare", "put", "open", "has", "list", "listFolders"] as const,
-  ...["sizeOfFile", "readFile", "listFiles", "removeFiles"] as const,
-]);
 
 /** A machine that has just died counts as alive for a moment. */
 const PAUSES_MS = [0, 1_000, 3_000, 5_000];
@@ -66,10 +60,7 @@ async function askByDriver(
   const message = packRequests(requests);
   let stored = await ask(place, message);
   // What has died is started again by the next request.
-  const isRepeatable = requests.every(([method, , , body]) =>
-    REPEATABLE.has(method) && !(body && typeof body === "object" && "upload" in body)
-  );
-  for (const pauseMs of isRepeatable ? PAUSES_MS : []) {
+  for (const pauseMs of areRepeatable(requests) ? PAUSES_MS : []) {
     if ("answer" in stored || !stored.isGone) break;
     await delay(pauseMs);
     stored = await ask(place, message);

@@ -26,6 +26,19 @@ export interface Opened {
   readonly handle?: number;
 }
 
+/** What may be done twice: when it is not known whether it was done. */
+const REPEATABLE: ReadonlySet<PlaceRequest[0]> = new Set([
+  ...["prepare", "put", "open", "has", "list", "listFolders"] as const,
+  ...["sizeOfFile", "readFile", "listFiles", "removeFiles"] as const,
+]);
+
+/** Whether all of them may be done twice. */
+export function areRepeatable(requests: readonly PlaceRequest[]): boolean {
+  return requests.every(([method, , , body]) =>
+    REPEATABLE.has(method) && !(body && typeof body === "object" && "upload" in body)
+  );
+}
+
 /** The bytes of some requests. */
 export function packRequests(requests: readonly PlaceRequest[]): Uint8Array<ArrayBuffer> {
   return packValue(requests);

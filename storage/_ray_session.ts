@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RayClient } from "../ray/client.ts";
 import { whyFailed } from "../ray/jobs.ts";
 import { type CodePackage, packCode } from "../ray/package.ts";
-import { packRequests, type PlaceRequest, unpackAnswers } from "./_ray_messages.ts";
+import { areRepeatable, packRequests, type PlaceRequest, unpackAnswers } from "./_ray_messages.ts";
 import type { PlaceLink } from "./_ray_objects.ts";
 import type { PlaceSetup } from "./ray.ts";
 
@@ -96,10 +96,12 @@ export class PlaceSession implements PlaceLink {
     const known = this.#job;
     const isKept = known !== undefined && performance.now() - known.answeredMs < KEPT_MS;
     const answer = isKept ? await this.#sendTo(known, message) : undefined;
-    // One that has ended in that moment has not read it.
-    const bytes = answer ?? await this.#sendTo(this.#job = await startJob(this.#setup), message);
+    // One that has ended may have done it before.
+    const mayBegin = !isKept || areRepeatable(requests);
+    const bytes = answer ??
+      (mayBegin ? await this.#sendTo(this.#job = await startJob(this.#setup), message) : undefined);
     if (bytes) return unpackAnswers(bytes);
-    throw new Error("The job that does what is asked for ended before it did it: try again.");
+    throw new Error("The job that does what is asked for ended before it told of it: try again.");
   }
 
   /** The answer; `undefined` if the job has ended before. */

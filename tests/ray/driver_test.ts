@@ -73,8 +73,8 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
     });
 
     it("run a task before the one that it reads has ended", async () => {
-      const first = tasks.start("wait", [300, "late"]);
-      assert.equal(await tasks.value("give", [new Read(first.node)]), "late");
+      const first = tasks.start("fill", [LARGE, 0.5]);
+      assert.equal(await tasks.value("sum", [new Read(first.node)]), LARGE / 2);
     });
 
     it("refuse options that Ray refuses, and values that are not there", async () => {
@@ -157,7 +157,7 @@ describe("The driver and the workers of a run on Ray", { skip: skipDirect() }, (
     });
 
     it("let a node change only its own copy of what it reads", async () => {
-      for (const length of [100, 20_000, LARGE]) {
+      for (const length of [20_000, LARGE]) {
         const { node } = await tasks.run("fill", [length, 1]);
         assert.equal(await tasks.value("change", [new Read(node)]), length + 60);
         assert.equal(await tasks.value("change", [new Read(node)]), length + 60);

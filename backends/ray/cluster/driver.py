@@ -258,10 +258,10 @@ class Child:
 
     def run(self, task, head, parts):
         """Has calls run; gives the frame that tells of them. Raises `Died`, `Expired` or `KeyboardInterrupt`."""
-        is_told, started = False, time.time()
+        is_told, started, begun = False, time.time(), time.monotonic()
         limit_s = task.get("timeoutMs", float("inf")) / 1000
         while True:
-            passed = time.time() - started
+            passed = time.monotonic() - begun
             if passed >= limit_s:
                 raise Expired(f"It took longer than {task['timeoutMs']} ms.")
             if task["task"] in cancelled:
@@ -344,12 +344,12 @@ class Child:
 
     def abort(self, name, text):
         """What runs is to come to an end: by itself if it listens, else with the child."""
-        deadline = time.time() + GRACE_S
+        deadline = time.monotonic() + GRACE_S
         try:
             if self.is_busy:
                 self.send({"do": "abort", "name": name, "text": text})
-            while self.is_busy and time.time() < deadline:
-                for head, _ in self.receive(max(0, deadline - time.time())):
+            while self.is_busy and time.monotonic() < deadline:
+                for head, _ in self.receive(max(0, deadline - time.monotonic())):
                     if head["did"] == "report":
                         self._end_orders(head["large"])
         except Died:
@@ -589,14 +589,25 @@ class Driver:
             head, parts = decode(frame)
             if head["op"] == "stop":
                 return
-            getattr(self, "do_" + head["op"])(head, parts, frame)
+            try:
+                getattr(self, "do_" + head["op"])(head, parts, frame)
+            except errors.RayError as error:
+                # Such as a full object store: what Ray can't do for one is not to end all.
+                self._refuse(head, error)
+
+    def _refuse(self, head, error):
+        print(f"Ray refuses {head['op']}: {brief(error)}", file=sys.stderr, flush=True)
+        if "task" in head:
+            self.to_host.put(fail(head, "refused", brief(error)))
+        elif head["op"] == "get":
+            self.tell({"ev": "lost", "nodes": [head["node"]], "text": brief(error)})
 
     def stop(self):
         """What is still under way comes to an end, or is left to Ray."""
         for head, report in list(self.tasks.values()):
             self._cancel(head, report)
-        deadline = time.time() + 2 * GRACE_S
-        while self.tasks and time.time() < deadline:
+        deadline = time.monotonic() + 2 * GRACE_S
+        while self.tasks and time.monotonic() < deadline:
             time.sleep(0.05)
         for actor in list(self.actors):
             self.do_dropActor({"actor": actor}, [], b"")
@@ -680,11 +691,11 @@ class Driver:
 
         # It holds the reference: what is dropped meanwhile would be gone before it has come.
         def give(value, ref=ref):
-            if isinstance(value, Value):
-                self.tell({"ev": "value", "node": node}, value.parts)
-            elif isinstance(value, bytes):
-                self.tell({"ev": "value", "node": node}, [value])
-            else:
+            parts = value.parts if isinstance(value, Value) else [value]
+            try:
+                self.tell({"ev": "value", "node": node}, parts)
+            except (TypeError, struct.error):
+                # It is an error, or larger than a frame.
                 self.tell({"ev": "lost", "nodes": [node], "text": str(value)})
 
         if ref:
@@ -767,7 +778,11 @@ def pass_logs(driver, data):
     """What workers print: events and words for the host."""
     for line in data["lines"]:
         if MARK in line:
-            event = json.loads(line[line.index(MARK) + len(MARK) :])
+            try:
+                event = json.loads(line[line.index(MARK) + len(MARK) :])
+            except ValueError:
+                # Its worker came to an end while it wrote.
+                continue
             if event["ev"] == "started" and event["task"] in driver.tasks:
                 driver.places[event["task"]] = event["where"]
             driver.tell(event)

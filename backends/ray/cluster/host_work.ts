@@ -52,19 +52,21 @@ export class HostWork {
 
   async #run(i: number, pass: Pass): Promise<void> {
     const { hands, settle } = this.#parts;
-    let lost: readonly number[];
+    let lost: readonly number[] = [];
+    let problem: unknown;
     try {
       lost = await this.#fetch(i, pass);
-    } catch {
-      // There is no driver any more, of which all hear.
-      return;
+    } catch (error) {
+      problem = error;
     }
-    if (this.#node !== i) return;
+    // If there is no driver any more, all hear of that.
+    if (this.#node !== i || this.#parts.driver.end !== undefined) return;
     const end = (outcome: Outcome, durationMs: number) => {
       this.#leave(i);
       settle(i, outcome, durationMs);
       this.pump(pass);
     };
+    if (problem !== undefined) return end({ error: problem }, 0);
     if (lost.length > 0) return end({ error: new NotRun(lost) }, 0);
     this.#lane.run(i, pass.values, () => hands.start(i, pass), end);
   }
