@@ -4,6 +4,7 @@ import type { ExecutorSetup } from "../../core/passes.ts";
 import { WorkerError } from "../../core/errors.ts";
 import { NotRun, type Pass } from "../../core/executor.ts";
 import { PhaseFailure } from "../../core/node_host.ts";
+import { afterSettling } from "../shared/after_settling.ts";
 import { Hands, type Outcome } from "../shared/hands.ts";
 import { HostLane } from "../shared/host_lane.ts";
 import { WorkerCosts } from "./costs.ts";
@@ -17,9 +18,6 @@ import { type Placement, Queue } from "./queue.ts";
 import type { Needs, Resources } from "./resources.ts";
 import { Sender } from "./sender.ts";
 import type { PoolWorker } from "./worker.ts";
-
-// Microtasks from a node's promise to the run's taking note of it; one with a time limit has the most.
-const HOPS = 6;
 
 /** What a dispatcher is made of. */
 export interface Parts {
@@ -42,11 +40,11 @@ export class Dispatcher {
   readonly host: HostLane;
   readonly costs = new WorkerCosts();
   readonly hands = new Hands();
+  readonly schedule: () => void = afterSettling(() => this.#dispatch());
   #pass!: Pass;
   /** What the node that has the host took of the resources. */
   #hostNeeds: Needs | undefined;
   #isStopped = false;
-  #isDispatching = false;
   #fatal: WorkerError | undefined;
 
   constructor(setup: ExecutorSetup, { loading, resources, pool }: Parts) {
@@ -101,19 +99,6 @@ export class Dispatcher {
     if (this.#fatal) return this.settle(i, { error: new PhaseFailure("worker", this.#fatal) });
     this.#queue.add(i, this.#resources.of(i));
     this.schedule();
-  }
-
-  schedule(): void {
-    if (this.#isDispatching) return;
-    this.#isDispatching = true;
-    // Only once the run has taken note of what was settled, so that observers hear of an end before the next start.
-    let hops = HOPS;
-    const hop = () => {
-      if (hops-- > 0) return queueMicrotask(hop);
-      this.#isDispatching = false;
-      this.#dispatch();
-    };
-    hop();
   }
 
   /** Gives workers, and the host, what they can take now. */

@@ -1,6 +1,5 @@
 /** The digits example on a cluster. */
 
-import type { NodeEnd, Plugin } from "functionfuse";
 import { LocalWorkflow } from "functionfuse/backends/local";
 import { RayWorkflow } from "functionfuse/backends/ray";
 import { randomState } from "functionfuse/plugins";
@@ -13,21 +12,12 @@ import config from "../../examples/mnist/fuse.config.ts";
 import classifiers, { workflowName } from "../../examples/mnist/workflow.ts";
 import { Workspace } from "../support/fuse.ts";
 import { RayCluster, skipWithoutRay } from "../support/ray_cluster.ts";
+import { recorder } from "../support/recorder.ts";
 
 const workspace = new Workspace();
 after(() => workspace.remove());
 
 const DRAWS = /(?:knn|centroid|forest)_train|softmax.*/;
-
-function recorder() {
-  const ends = new Map<string, NodeEnd>();
-  const plugin: Plugin = {
-    name: "recorder",
-    options: undefined,
-    hooks: { onNodeEnd: ({ name }, end) => void ends.set(name, end) },
-  };
-  return { plugin, ends };
-}
 
 /** What each classifier guessed right. */
 function accuracies(rows: readonly { classifier: string; accuracy: number }[]) {

@@ -1,6 +1,5 @@
 /** Where nodes run, and runs that lose workers, machines, their driver or their client. */
 
-import type { NodeEnd, Plugin } from "functionfuse";
 import { RayWorkflow } from "functionfuse/backends/ray";
 import { FileStorage } from "functionfuse/storage";
 import assert from "node:assert/strict";
@@ -19,6 +18,7 @@ import {
   Tally,
 } from "../support/ray_fault_nodes.ts";
 import { errorOf, fuseRun } from "../support/ray_runs.ts";
+import { recorder } from "../support/recorder.ts";
 
 const LONGEST_MS = 120_000;
 const skip = skipWithoutRay();
@@ -88,16 +88,6 @@ async function waitForWork(log: string, isThere: (note: Note) => boolean): Promi
     (note, all) =>
       isThere(note) && isAtWork(note, all) && all.some((one) => one.what === "end" && isThere(one)),
   );
-}
-
-function recorder() {
-  const ends = new Map<string, NodeEnd>();
-  const plugin: Plugin = {
-    name: "recorder",
-    options: undefined,
-    hooks: { onNodeEnd: ({ name }, end) => void ends.set(name, end) },
-  };
-  return { plugin, ends };
 }
 
 describe("Nodes", { skip }, () => {

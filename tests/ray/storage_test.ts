@@ -1,4 +1,3 @@
-import type { NodeEnd, Plugin } from "functionfuse";
 import { RayWorkflow } from "functionfuse/backends/ray";
 import { RayStorage, storageFactory } from "functionfuse/storage";
 import assert from "node:assert/strict";
@@ -14,6 +13,7 @@ import { temporaryFolder } from "../support/places.ts";
 import { RayCluster, type RayNode, skipWithoutRay } from "../support/ray_cluster.ts";
 import { DirectDriver, skipDirect } from "../support/ray_direct.ts";
 import { range, sum, wait } from "../support/ray_nodes.ts";
+import { recorder } from "../support/recorder.ts";
 
 const REMOTE_ARGS = { resources: { _disk: 0.001 } };
 const folder = temporaryFolder();
@@ -28,16 +28,6 @@ function keepsFiles(node: RayNode, path: string): boolean {
 }
 
 /** Watches which nodes of a run were computed. */
-function recorder() {
-  const ends = new Map<string, NodeEnd>();
-  const plugin: Plugin = {
-    name: "recorder",
-    options: undefined,
-    hooks: { onNodeEnd: ({ name }, end) => void ends.set(name, end) },
-  };
-  return { plugin, ends };
-}
-
 describe("A storage on a machine of a Ray cluster", { skip: skipWithoutRay() }, () => {
   let cluster: RayCluster;
   let storage: RayStorage;

@@ -10,6 +10,7 @@ import { Broken, type Executor, NotRun, type Pass } from "../../../core/executor
 import type { Graph } from "../../../core/graph.ts";
 import { Loading } from "../../../core/loading.ts";
 import type { ExecutorSetup } from "../../../core/passes.ts";
+import { afterSettling } from "../../shared/after_settling.ts";
 import { Costs } from "../../shared/costs.ts";
 import { Hands, type Outcome } from "../../shared/hands.ts";
 import type { Cluster, DriverLink } from "./driver_link.ts";
@@ -76,8 +77,6 @@ interface Parts {
 
 // As many nodes are asked for as keep a large cluster busy, and no more: each that waits takes memory.
 const WINDOW = 10_000;
-// Microtasks from a node's promise to the run's taking note of it; one with a time limit has the most.
-const HOPS = 6;
 // So long it is waited for that what was cancelled has come to its end.
 const LONGEST_END_MS = 15_000;
 
@@ -98,9 +97,9 @@ class RayExecutor implements Executor {
   readonly #lookout: Lookout;
   /** Ready nodes that were not looked at yet. */
   readonly #queue: number[] = [];
+  readonly #schedule = afterSettling(() => this.#dispatch());
   #pass!: Pass;
   #isStopped = false;
-  #isDispatching = false;
   #broken: Broken | undefined;
 
   constructor(setup: ExecutorSetup, { driver, options, cluster, needs, loading, load }: Parts) {
@@ -136,7 +135,7 @@ class RayExecutor implements Executor {
       onLog: options.onLog,
       settle,
       again: (i) => this.#enqueue(i),
-      schedule: () => this.#schedule(),
+      schedule: this.#schedule,
       breakDown: (broken) => this.#breakDown(broken),
     });
     this.#lookout = new Lookout({
@@ -207,19 +206,6 @@ class RayExecutor implements Executor {
 
   #takeWaiting(): number[] {
     return [...this.#queue.splice(0), ...this.#grouping.takeAll(), ...this.#host.takeAll()];
-  }
-
-  #schedule(): void {
-    if (this.#isDispatching) return;
-    this.#isDispatching = true;
-    // Only once the run has taken note of what was settled, so that what becomes ready together goes together.
-    let hops = HOPS;
-    const hop = () => {
-      if (hops-- > 0) return queueMicrotask(hop);
-      this.#isDispatching = false;
-      this.#dispatch();
-    };
-    hop();
   }
 
   #dispatch(): void {
