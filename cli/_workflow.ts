@@ -13,6 +13,7 @@ import type { ApplyOptions } from "../core/rules.ts";
 import type { Storage } from "../core/storage.ts";
 import type { Targets } from "../core/types.ts";
 import { storageFactory } from "../storage/mod.ts";
+import { parseRayLocation } from "../storage/ray.ts";
 import {
   addConfigOptions,
   type ConfigFlags,
@@ -28,6 +29,8 @@ import { checkPlace, DEFAULT_STORAGE } from "./_stored.ts";
 /** The flags of such commands. */
 export interface WorkflowFlags extends ConfigFlags {
   readonly storage?: string | false;
+  /** Of the Ray cluster, also for a storage there that names none. */
+  readonly address?: string;
   readonly name?: string;
   readonly param?: Record<string, unknown>;
   readonly select?: string;
@@ -150,6 +153,11 @@ async function apply(
 
 function openStorage(flags: WorkflowFlags, config: LoadedConfig | undefined): Storage | undefined {
   if (flags.storage === false) return undefined;
+  if (flags.storage?.startsWith("ray:")) {
+    const address = flags.address ?? config?.config.ray?.address;
+    const options = parseRayLocation(flags.storage);
+    return storageFactory({ kind: "ray", options: { ...(address && { address }), ...options } });
+  }
   if (flags.storage !== undefined) return storageFactory(flags.storage);
   const configured = config && openConfigured(config);
   return configured === undefined ? storageFactory(DEFAULT_STORAGE) : configured || undefined;

@@ -254,13 +254,16 @@ class Recorder {
   async #refer(): Promise<LoadItem[]> {
     const items: LoadItem[] = [];
     const references = await Promise.all(this.#wanted.map(({ origin }) => referenceTo(origin)));
-    if (this.#problems.length === 0) {
+    // Nothing is made ready for what is not sent.
+    const isPrepared = this.#problems.length === 0;
+    if (isPrepared) {
       const modules = references.flatMap((reference) => reference?.module ?? []);
       await this.#way.prepare?.([...new Set(modules)]);
     }
     for (const [id, { title, options }] of this.#wanted.entries()) {
       const reference = references[id];
-      const module = reference && this.#urlOf(reference.module);
+      const module = reference &&
+        (isPrepared ? this.#urlOf(reference.module) : reference.module);
       if (module !== undefined) {
         items.push({ id, reference: { ...reference!, module }, ...options });
       } else {

@@ -190,7 +190,7 @@ export class FollowedJob {
 
   #stopped(): EngineError {
     return new EngineError(
-      `The Ray job ${this.#id} was stopped by somebody else, by \`ray job stop\` or in the dashboard. Start the run again: ` +
+      `The Ray job ${this.#id} was stopped: by \`ray job stop\`, in the dashboard, or by the client that had started it. Start the run again: ` +
         `with a storage, what is finished is not computed again. See ${
           this.#client.jobPage(this.#id)
         }.`,

@@ -201,7 +201,7 @@ describe("The log of a job", () => {
       [["There is no Deno on 10.0.0.1: install it there."]],
       /Its last lines are:\n {2}There is no Deno on 10\.0\.0\.1/,
     ],
-    ["somebody's stop", { status: "STOPPED" }, [linesOf(RUN)], /was stopped by somebody else/],
+    ["somebody's stop", { status: "STOPPED" }, [linesOf(RUN)], /was stopped: by `ray job stop`/],
     [
       "somebody's stop, of which the run could tell",
       { status: "STOPPED" },
@@ -209,7 +209,7 @@ describe("The log of a job", () => {
         ev: "failed",
         thrown: packThrown(new DOMException("The run was stopped.", "AbortError")),
       })],
-      /^The Ray job fuse-1 was stopped by somebody else.* Start the run again: with a storage/,
+      /^The Ray job fuse-1 was stopped: by .* Start the run again: with a storage/,
     ],
     [
       "a line that was cut off",

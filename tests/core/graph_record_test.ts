@@ -286,6 +286,15 @@ describe("What can't be taken to another process", () => {
     assert.deepEqual(asked, [list, {}]);
   });
 
+  it("is told before any module is made ready", async () => {
+    const prepare = () => Promise.reject(new Error("It is not to be asked."));
+    const urlOf = (): string => {
+      throw new Error("It is not to be asked either.");
+    };
+    const wf = make(nodes.give(increment).setName("x"));
+    await refused(recordOf(wf, { prepare, urlOf }), /an argument of "x": .*\(a function\)/);
+  });
+
   it("is a module that is not sent", async () => {
     const prepared: string[] = [];
     const prepare = (modules: readonly string[]) => {

@@ -45,7 +45,7 @@ describe("What can't be run", { skip }, () => {
       ],
       ["memory", /^error: .*"deadly".* (?:memory|SIG)/],
     ];
-    for (const [what, message] of cases) {
+    await Promise.all(cases.map(async ([what, message]) => {
       const log = path(`${what}.log`);
       const config = what === "memory" ? ["--config", path("memory.config.ts")] : ["--no-config"];
       const ended = await fuseRun(workspace, cluster, log, what, config).ended;
@@ -53,11 +53,11 @@ describe("What can't be run", { skip }, () => {
       assert.match(errorOf(ended), message);
       // Ray tries again what it sees die itself.
       assert.equal(readNotes(log).length, what === "worker" || what === "late" ? 4 : 1, what);
-      if (what !== "worker") continue;
+      if (what !== "worker") return;
       const said = ended.stderr.split("\n").filter((line) => line.startsWith("(raylet) "));
       assert.ok(said.some((line) => /A worker died.* Worker PID: \d+/.test(line)), ended.stderr);
       assert.ok(said.every((line) => line.length < 300), said.join("\n"));
-    }
+    }));
   });
 
   it("is refused if no machine has what it needs", async () => {
@@ -84,9 +84,10 @@ describe("What can't be run", { skip }, () => {
   });
 
   it("is said of a module that only the cluster's machines can't import", async () => {
-    for (const program of ["host", "node"]) {
+    await Promise.all(["host", "node"].map(async (program) => {
+      const file = `picky_${program}.ts`;
       workspace.write(
-        "picky.ts",
+        file,
         `import { workflow } from "functionfuse";
 import process from "node:process";
 const main = (globalThis as { Deno?: { mainModule: string } }).Deno?.mainModule;
@@ -95,11 +96,11 @@ export default workflow("one", () => 1)();
 `,
       );
       const ended = await workspace.fuse([
-        ...["run", "picky.ts", "--no-config", "--backend", "ray", "--address", cluster.address],
+        ...["run", file, "--no-config", "--backend", "ray", "--address", cluster.address],
       ]);
       assert.equal(ended.code, 4, ended.stderr);
-      assert.match(errorOf(ended), /^error: .*picky\.ts.*there is no data here[^\n]*\n$/);
-    }
+      assert.match(errorOf(ended), /^error: .*picky_.*\.ts.*there is no data here[^\n]*\n$/);
+    }));
   });
 });
 

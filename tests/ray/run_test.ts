@@ -144,7 +144,7 @@ describe("RayWorkflow", { skip: skipWithoutRay() }, () => {
     await until("the node to begin", 60_000, () => lines.join().includes("] waiting"));
     const client = await RayClient.connect({ address: (await RayCluster.shared()).address });
     await client.stop(jobId()!);
-    await assert.rejects(run, { name: "EngineError", message: /stopped by somebody else/ });
+    await assert.rejects(run, { name: "EngineError", message: /was stopped: by `ray job stop`/ });
   });
 
   it("tells that its own program in the cluster was killed", async () => {

@@ -23,7 +23,12 @@ import threading
 import time
 import zipfile
 
-import ray
+try:
+    import ray
+except ImportError:
+    sys.exit(
+        f"The cluster's `python` ({sys.executable}) has no Ray: start Ray with the folder of its own programs first in PATH."
+    )
 from ray import exceptions as errors
 from ray._private.ray_logging import global_worker_stdstream_dispatcher
 from ray.experimental import internal_kv
@@ -88,7 +93,7 @@ def find_deno():
     except (ImportError, FileNotFoundError):
         raise Setup(
             f"There is no Deno on {this_machine()}: install it there, name it in the environment variable FUSE_DENO, "
-            'or let Ray bring it with the runtime environment {"pip": ["deno"]}.'
+            'or let Ray bring it by the setting deno: "pip".'
         ) from None
 
 
