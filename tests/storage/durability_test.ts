@@ -74,7 +74,10 @@ async function killAfter(child: ChildProcess, ms: number) {
 }
 
 describe("A run that is killed", () => {
-  it(`at any of ${KILLS} random moments goes on where it was, and computes no saved node again`, async () => {
+  it(`at any of ${KILLS} random moments goes on where it was, and computes no saved node again`, {
+    // On a busy machine.
+    timeout: 600_000,
+  }, async () => {
     const calm = new Experiment();
     const started = performance.now();
     const { out: expected } = await end(calm.start("local"));
