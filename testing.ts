@@ -21,6 +21,7 @@
  * @module
  */
 
+import { rethrow } from "./core/rethrow.ts";
 import { LocalWorkflow } from "./backends/local.ts";
 import type { AnyFunction } from "./core/callable.ts";
 import { GraphError } from "./core/errors.ts";
@@ -249,7 +250,7 @@ async function unknownNode(option: string, key: Pattern, named: Named): Promise<
   const text = key instanceof RegExp ? String(key) : JSON.stringify(key);
   const { closest } =
     await ("Deno" in globalThis
-      ? import("npm:fastest-levenshtein@1.0.16")
+      ? import("npm:fastest-levenshtein@1.0.16").catch(rethrow)
       : import("fastest-levenshtein"));
   const source = key instanceof RegExp ? key.source : key;
   const nearest = closest(source, [...named.keys()]);

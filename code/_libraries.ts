@@ -6,16 +6,18 @@
  * `package.json`.
  */
 
+import { rethrow } from "../core/rethrow.ts";
+
 const isDeno = "Deno" in globalThis;
 
 /** Parses TypeScript. */
 export const loadParser = (): Promise<typeof import("npm:@babel/parser@8.1.2")> =>
-  isDeno ? import("npm:@babel/parser@8.1.2") : import("@babel/parser");
+  isDeno ? import("npm:@babel/parser@8.1.2").catch(rethrow) : import("@babel/parser");
 
 /** Tells which variable a name means. */
 export const loadScopes = (): Promise<typeof import("npm:eslint-scope@9.1.2")> =>
-  isDeno ? import("npm:eslint-scope@9.1.2") : import("eslint-scope");
+  isDeno ? import("npm:eslint-scope@9.1.2").catch(rethrow) : import("eslint-scope");
 
 /** Parses JSON with comments, as lock files and configurations are written in. */
 export const loadJsonc = (): Promise<typeof import("npm:jsonc-parser@3.3.1")> =>
-  isDeno ? import("npm:jsonc-parser@3.3.1") : import("jsonc-parser");
+  isDeno ? import("npm:jsonc-parser@3.3.1").catch(rethrow) : import("jsonc-parser");

@@ -6,12 +6,14 @@
  * `package.json`.
  */
 
+import { rethrow } from "../core/rethrow.ts";
+
 const isDeno = "Deno" in globalThis;
 
 /** Writes and reads archives in the format zip. */
 export const loadZip = (): Promise<typeof import("npm:fflate@0.8.3")> =>
-  isDeno ? import("npm:fflate@0.8.3") : import("fflate");
+  isDeno ? import("npm:fflate@0.8.3").catch(rethrow) : import("fflate");
 
 /** Globs. */
 export const loadGlobs = (): Promise<typeof import("npm:picomatch@4.0.7")> =>
-  isDeno ? import("npm:picomatch@4.0.7") : import("picomatch");
+  isDeno ? import("npm:picomatch@4.0.7").catch(rethrow) : import("picomatch");

@@ -5,11 +5,13 @@
  * them from `node_modules`. The versions are those of `package.json`.
  */
 
+import { rethrow } from "../../core/rethrow.ts";
+
 const isDeno = "Deno" in globalThis;
 
 /** Graphviz, compiled to WebAssembly. */
 export const loadGraphviz = (): Promise<typeof import("npm:@viz-js/viz@3.31.0")> =>
-  isDeno ? import("npm:@viz-js/viz@3.31.0") : import("@viz-js/viz");
+  isDeno ? import("npm:@viz-js/viz@3.31.0").catch(rethrow) : import("@viz-js/viz");
 
 /** The source of `svg-pan-zoom`, which pages carry in them. */
 export async function loadPanZoom(): Promise<string> {
